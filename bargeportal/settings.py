@@ -1,0 +1,204 @@
+"""The one settings file. Environment variables choose; the README's table lists them all."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from bargeportal.env import Environment
+from bargeportal.keys import stored_key
+from injections.genesys.config import UnknownRegion, urls_for_region
+
+env = Environment()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Where the embedded default keeps everything: database, recordings, keys.
+PORTAL_DATA_DIR = Path(env.text("PORTAL_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+PORT = env.integer("PORT", 8000, least=1, most=65535)
+# The portal's own address, as browsers and the media server reach it. https switches on all that production needs.
+PORTAL_BASE_URL = env.url("PORTAL_BASE_URL", f"http://127.0.0.1:{PORT}")
+IS_HTTPS = PORTAL_BASE_URL.startswith("https://")
+PORTAL_HOST = urlsplit(PORTAL_BASE_URL).hostname or ""
+
+SECRET_KEY = env.secret("SECRET_KEY") or stored_key(PORTAL_DATA_DIR, "secret_key")
+# Keys with one purpose each: a leaked media link key opens no session.
+MEDIA_SIGNING_KEY = env.secret("MEDIA_SIGNING_KEY") or stored_key(PORTAL_DATA_DIR, "media_signing_key")
+COMPLETION_SECRET = env.secret("COMPLETION_SECRET") or stored_key(PORTAL_DATA_DIR, "completion_secret")
+DEBUG = False
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [PORTAL_HOST, *([] if IS_HTTPS else ["127.0.0.1", "localhost"])]
+
+# --- Genesys Cloud ---------------------------------------------------------------------------------------------
+GENESYS_CLIENT_ID = env.text("GENESYS_CLIENT_ID")
+GENESYS_CLIENT_SECRET = env.secret("GENESYS_CLIENT_SECRET")
+GENESYS_ORG_REGION = env.text("GENESYS_ORG_REGION", "us-east-1")
+try:
+    _api_url, _login_url = urls_for_region(GENESYS_ORG_REGION)
+except UnknownRegion as error:
+    raise ImproperlyConfigured(f"GENESYS_ORG_REGION: {error}") from None
+GENESYS_API_URL = env.url("GENESYS_API_URL", _api_url)
+GENESYS_LOGIN_URL = env.url("GENESYS_LOGIN_URL", _login_url)
+GENESYS_CONSENT_KEY = env.text("GENESYS_CONSENT_KEY", "supervision_consent")
+QA_WEBHOOK_URL = env.url("QA_WEBHOOK_URL")
+QA_WEBHOOK_SECRET = env.secret("QA_WEBHOOK_SECRET") or stored_key(PORTAL_DATA_DIR, "qa_webhook_secret")
+
+# --- Injecting -------------------------------------------------------------------------------------------------
+INJECT_AUDIO_HOSTS = env.words("INJECT_AUDIO_HOSTS")
+INJECT_DEADLINE_S = env.integer("INJECT_DEADLINE_S", 20, least=1, most=300)
+INJECT_ARMED_S = 15  # an armed barge is safe again after this many seconds
+
+# --- Django ----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "bargeportal",
+    "injections",
+    "audit",
+    "bargeportal.apps.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "django_htmx",
+    "template_partials",
+    "csp",
+]
+MIDDLEWARE = [
+    "bargeportal.middleware.RequestContext",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "bargeportal.urls"
+ASGI_APPLICATION = "bargeportal.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "injections.web.context.portal",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.text("DATABASE_URL", f"sqlite:///{PORTAL_DATA_DIR / 'portal.sqlite3'}"),
+        conn_max_age=600,
+        conn_health_checks=True,
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        # A writer waits its turn instead of failing when it upgrades its lock; the log must survive a power cut.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 10,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "static/"
+STATIC_ROOT = PORTAL_DATA_DIR / "static"
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": PORTAL_DATA_DIR / "clips", "base_url": None},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # larger recordings go to a temporary file
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # no form here is longer; files do not count
+
+# --- Security --------------------------------------------------------------------------------------------------
+SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax" if not IS_HTTPS else "Strict"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "injections.web.errors.csrf_failure"
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^health$"]
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- HTTP API --------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["injections.api.parsing.StrictJSONParser"],
+    "EXCEPTION_HANDLER": "injections.api.problems.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False, "AUTH_HEADER_PREFIX": "Token"}
+
+# --- Background work -------------------------------------------------------------------------------------------
+REDIS_URL = env.text("REDIS_URL")
+CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {}
+    if REDIS_URL
+    else {
+        "data_folder_in": str(PORTAL_DATA_DIR / "queue"),
+        "data_folder_out": str(PORTAL_DATA_DIR / "queue"),
+        "control_folder": str(PORTAL_DATA_DIR / "queue-control"),
+        "polling_interval": 0.1,
+    }
+)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redact": {"()": "bargeportal.logs.RedactingFilter"}},
+    "formatters": {"line": {"()": "bargeportal.logs.LineFormatter"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": "line"},
+    },
+    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "INFO", of=("DEBUG", "INFO", "WARNING", "ERROR"))},
+    "loggers": {"django.server": {"handlers": [], "propagate": True}},
+}
