@@ -1,0 +1,96 @@
+"""Who is asking: the person or machine behind a request, with roles and origin, as services and the log need it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
+
+from audit.entry import Actor, Source
+from injections.roles import Action, Role, may
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One who acts. `user` is None for the portal itself, the platform, and for whoever did not log in."""
+
+    user: User | None
+    roles: frozenset[Role]
+    actor: Actor
+    source: Source
+
+    def may(self, action: Action) -> bool:
+        """Tell whether the roles of this caller allow `action`."""
+        return may(self.roles, action)
+
+    @cached_property
+    def queue_ids(self) -> "frozenset[UUID]":
+        """Return the ids of the queues that this supervisor may see and barge."""
+        if self.user is None:
+            return frozenset()
+        return frozenset(self.user.supervised_queues.values_list("pk", flat=True))
+
+
+def roles_of(user: User | AnonymousUser) -> frozenset[Role]:
+    """Return the roles of `user`: his groups that bear the name of a role. An inactive user has none."""
+    if not user.is_active:
+        return frozenset()
+    known = {role.value for role in Role}
+    return frozenset(Role(name) for name in user.groups.values_list("name", flat=True) if name in known)
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Return the caller behind `request`; asked of the database once a request."""
+    cached: Caller | None = getattr(request, "_caller", None)
+    if cached is not None and cached.user == (request.user if request.user.is_authenticated else None):
+        return cached
+    caller = _caller(request)
+    request._caller = caller  # type: ignore[attr-defined]
+    return caller
+
+
+def source_of(request: HttpRequest) -> Source:
+    """Return where `request` came from."""
+    return Source(
+        ip=request.META.get("REMOTE_ADDR") or "",
+        user_agent=request.headers.get("User-Agent", "")[:300],
+        request_id=getattr(request, "request_id", ""),
+        where=f"{request.method} {request.path}"[:300],
+    )
+
+
+def system_caller(*, where: str) -> Caller:
+    """Return the portal itself as the one who acts, from the worker or command `where`."""
+    return Caller(
+        user=None,
+        roles=frozenset(),
+        actor=Actor(kind="system", id="", name="Barge Portal", role=""),
+        source=Source(ip="", user_agent="", request_id="", where=where),
+    )
+
+
+def _caller(request: HttpRequest) -> Caller:
+    user = request.user
+    if not isinstance(user, User):
+        return Caller(
+            user=None,
+            roles=frozenset(),
+            actor=Actor(kind="anonymous", id="", name="", role=""),
+            source=source_of(request),
+        )
+    roles = roles_of(user)
+    return Caller(
+        user=user,
+        roles=roles,
+        actor=Actor(
+            kind="api_client" if Role.API_CLIENT in roles else "user",
+            id=str(user.pk),
+            name=user.get_full_name() or user.get_username(),
+            role=", ".join(sorted(roles)),
+        ),
+        source=source_of(request),
+    )

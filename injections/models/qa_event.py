@@ -1,0 +1,29 @@
+from django.db import models
+from django.db.models import Q
+
+
+class QaEvent(models.Model):
+    """A numbered event for the QA system, written with the change that it tells of and delivered afterwards."""
+
+    number = models.BigAutoField(primary_key=True)
+    injection = models.ForeignKey("InjectionRequest", on_delete=models.PROTECT, related_name="qa_events")
+    body = models.JSONField()
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)  # empty: delivered
+    tries = models.PositiveSmallIntegerField(default=0)
+    delivered_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (
+            models.CheckConstraint(
+                name="qa_event_is_due_or_delivered",
+                condition=Q(due_at__isnull=True, delivered_at__isnull=False)
+                | Q(due_at__isnull=False, delivered_at__isnull=True),
+            ),
+        )
+        indexes = (models.Index(fields=("due_at",), name="qa_event_due", condition=Q(delivered_at__isnull=True)),)
+
+    def __str__(self) -> str:
+        return f"event {self.number}"
