@@ -1,0 +1,149 @@
+"""The record and the refusal to change it. Rows come into being in `services.append` only."""
+
+from typing import ClassVar, NoReturn
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact, LessThanOrEqual
+
+from audit.entry import ACTOR_KINDS, LIMITS, OUTCOMES
+
+LONGEST_BODY = 65_536  # characters
+HASH_LENGTH = 64  # SHA-256 in hexadecimal
+
+
+class AppendOnly(TypeError):
+    """The log was asked to change or drop a record, or to take one past `services.append`."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__("The audit log is append-only: records are written by audit.services.append alone.")
+
+
+def _refuse(*args: object, **kwargs: object) -> NoReturn:
+    raise AppendOnly
+
+
+class RecordQuerySet(models.QuerySet["AuditRecord"]):
+    """Reads like any other, and writes nothing. Its asynchronous methods call these, and fail alike."""
+
+    create = _refuse
+    get_or_create = _refuse
+    update_or_create = _refuse
+    bulk_create = _refuse
+    bulk_update = _refuse
+    update = _refuse
+    _update = _refuse
+    delete = _refuse
+    _raw_delete = _refuse
+
+
+def _no_longer_than(field: str, limit: int) -> models.CheckConstraint:
+    # SQLite does not hold the length of a column by itself.
+    return models.CheckConstraint(
+        condition=LessThanOrEqual(Length(F(field)), limit), name=f"audit_record_{field}_length"
+    )
+
+
+def _newest_first(field: str, *, condition: Q | None = None) -> models.Index:
+    """Index for "the newest records with this `field`": identifiers sort by time."""
+    return models.Index(F(field), F("id").desc(), name=f"audit_by_{field}", condition=condition)
+
+
+class AuditRecord(models.Model):
+    """One act or attempt, for ever.
+
+    `body` holds the canonical text that `leaf_hash` was made of; all other columns are copies of what stands
+    in it, so that it can be searched. There are no foreign keys: what a record names may be gone.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    recorded_at = models.DateTimeField(help_text="The database's clock.")
+    occurred_at = models.DateTimeField(help_text="The clock of whoever acted.")
+    action = models.CharField(max_length=LIMITS["action"])
+    outcome = models.CharField(max_length=8, choices=[(word, word) for word in OUTCOMES])
+    reason_code = models.CharField(max_length=LIMITS["reason_code"], blank=True)
+    summary = models.CharField(max_length=LIMITS["summary"])
+    actor_kind = models.CharField(max_length=16, choices=[(word, word) for word in ACTOR_KINDS])
+    actor_id = models.CharField(max_length=LIMITS["actor_id"], blank=True)
+    actor_name = models.CharField(max_length=LIMITS["actor_name"], blank=True)
+    actor_role = models.CharField(max_length=LIMITS["actor_role"], blank=True)
+    source_ip = models.CharField(max_length=LIMITS["source_ip"], blank=True)
+    source_user_agent = models.CharField(max_length=LIMITS["source_user_agent"], blank=True)
+    source_request_id = models.CharField(max_length=LIMITS["source_request_id"], blank=True)
+    source_where = models.CharField(max_length=LIMITS["source_where"], blank=True)
+    conversation_id = models.UUIDField(null=True)
+    participant_id = models.UUIDField(null=True)
+    clip_id = models.UUIDField(null=True)
+    injection_id = models.UUIDField(null=True)
+    subject_other = models.CharField(max_length=LIMITS["subject_other"], blank=True)
+    number_in_conversation = models.PositiveIntegerField(null=True)
+    previous_in_conversation = models.CharField(max_length=HASH_LENGTH, null=True)  # noqa: DJ001  null: first of its chain
+    body = models.TextField()
+    leaf_hash = models.CharField(max_length=HASH_LENGTH)
+
+    objects = RecordQuerySet.as_manager()
+
+    class Meta:
+        # Django would otherwise read and write related rows through a queryset without these refusals.
+        base_manager_name = "objects"
+        default_permissions = ("view",)
+        verbose_name = "audit record"
+        ordering = ("-id",)
+        constraints: ClassVar = [
+            # A gap or a fork in a conversation's chain cannot be written.
+            models.UniqueConstraint(
+                fields=("conversation_id", "number_in_conversation"), name="audit_record_one_place_in_chain"
+            ),
+            models.CheckConstraint(
+                condition=Q(conversation_id__isnull=True, number_in_conversation__isnull=True)
+                | Q(conversation_id__isnull=False, number_in_conversation__gte=1),
+                name="audit_record_number_with_conversation",
+            ),
+            models.CheckConstraint(
+                condition=Q(number_in_conversation__isnull=True, previous_in_conversation__isnull=True)
+                | Q(number_in_conversation=1, previous_in_conversation__isnull=True)
+                | Q(number_in_conversation__gt=1, previous_in_conversation__isnull=False),
+                name="audit_record_previous_with_number",
+            ),
+            models.CheckConstraint(condition=Q(outcome__in=OUTCOMES), name="audit_record_outcome_known"),
+            models.CheckConstraint(
+                condition=Q(actor_kind__in=ACTOR_KINDS), name="audit_record_actor_kind_known"
+            ),
+            models.CheckConstraint(condition=~Q(action=""), name="audit_record_action_given"),
+            models.CheckConstraint(condition=~Q(summary=""), name="audit_record_summary_given"),
+            models.CheckConstraint(
+                condition=Q(Exact(Length(F("leaf_hash")), HASH_LENGTH)), name="audit_record_leaf_hash_length"
+            ),
+            models.CheckConstraint(
+                condition=Q(previous_in_conversation__isnull=True)
+                | Q(Exact(Length(F("previous_in_conversation")), HASH_LENGTH)),
+                name="audit_record_previous_length",
+            ),
+            *(_no_longer_than(field, limit) for field, limit in LIMITS.items()),
+            _no_longer_than("body", LONGEST_BODY),
+        ]
+        indexes: ClassVar = [
+            _newest_first("action"),
+            _newest_first("outcome"),
+            _newest_first("actor_id"),
+            _newest_first("reason_code"),
+            _newest_first("conversation_id", condition=Q(conversation_id__isnull=False)),
+            _newest_first("clip_id", condition=Q(clip_id__isnull=False)),
+            _newest_first("injection_id", condition=Q(injection_id__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.summary
+
+    def save(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refuse: see `services.append`."""
+        raise AppendOnly
+
+    def save_base(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refuse: `loaddata` comes this way."""
+        raise AppendOnly
+
+    def delete(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refuse."""
+        raise AppendOnly
