@@ -1,0 +1,26 @@
+"""What the product asks of a platform, whichever way that platform plays a recording."""
+
+from typing import Protocol
+from uuid import UUID
+
+from ..types import Accepted, CallState, PlayCommand
+
+
+class Driver(Protocol):
+    """One way of playing a recording into a call. Every method raises GenesysError."""
+
+    def fetch_call_state(self, *, conversation_id: UUID, participant_id: UUID) -> CallState:
+        """Return the call and the participant as they are now. Changes nothing."""
+        ...
+
+    def play(self, *, conversation_id: UUID, participant_id: UUID, command: PlayCommand) -> Accepted:
+        """Send the command once."""
+        ...
+
+    def register_completion_webhook(self, *, name: str, address: str) -> bool:
+        """Have completion events sent to the address; return whether that had to be set up now."""
+        ...
+
+    def warm(self) -> None:
+        """Prepare token and connections, so that the first command does not wait for them."""
+        ...
