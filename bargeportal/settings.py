@@ -50,7 +50,7 @@ INJECT_ARMED_S = 15  # an armed barge is safe again after this many seconds
 
 # --- Django ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "bargeportal",
+    "bargeportal.apps.PortalConfig",
     "injections",
     "audit",
     "bargeportal.apps.PortalAdminConfig",

@@ -1,0 +1,39 @@
+"""The Celery application: `celery -A bargeportal worker`. The tasks are in `injections.tasks`."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_embedded_init, setup_logging, worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bargeportal.settings")
+
+app = Celery("bargeportal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["injections"])
+
+
+@setup_logging.connect
+def use_the_portal_logging(**_: Any) -> None:
+    """Leave logging to settings.LOGGING: Celery's own lines would not be redacted."""
+    import logging.config
+
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_ready.connect
+def say_ready(**_: Any) -> None:
+    """Tell whoever reads the log, `manage.py up` among them, that tasks are taken from now on."""
+    import logging
+
+    logging.getLogger(__name__).info("worker ready")
+
+
+@beat_embedded_init.connect
+def die_with_the_worker(**_: Any) -> None:
+    """Let the embedded clock end with its worker, even when that one is killed."""
+    from bargeportal.processes import die_with_parent
+
+    die_with_parent()

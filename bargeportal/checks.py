@@ -1,0 +1,114 @@
+"""Mistakes in the configuration, each with an id and what to do. `manage.py check` lists them."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+_ADDRESSES: Final = ("GENESYS_API_URL", "GENESYS_LOGIN_URL", "QA_WEBHOOK_URL", "PORTAL_BASE_URL")
+_KEYS: Final = ("SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET")
+_THIS_MACHINE: Final = {"127.0.0.1", "localhost", "::1"}
+_HOST: Final = re.compile(r"(?=.{1,253}(?::|$))[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:\d{1,5})?", re.I)
+
+Apps = Sequence[AppConfig] | None
+
+
+@register
+def credentials(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Without a client id and secret nothing can be asked of the platform."""
+    for name in ("GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET"):
+        if not getattr(settings, name):
+            yield Error(
+                f"{name} is not set.",
+                hint=f"Set {name} to that of an OAuth client with the grant client_credentials, "
+                "or start with `manage.py up`, which brings a simulator and its credentials.",
+                id="portal.E001",
+            )
+
+
+@register
+def encrypted_addresses(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Tokens, recordings and outcomes travel unencrypted to this machine only."""
+    for name in _ADDRESSES:
+        parts = urlsplit(getattr(settings, name))
+        if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+            yield Error(
+                f"{name} is plain http to {parts.hostname}, which is not this machine.",
+                hint=f"Give {name} as an https address.",
+                id="portal.E002",
+            )
+
+
+@register
+def data_dir(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Database, recordings and keys need a folder that can be written."""
+    folder = settings.PORTAL_DATA_DIR
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        yield Error(
+            f"PORTAL_DATA_DIR: the folder {folder} cannot be written.",
+            hint="Name a folder that the user of this process owns.",
+            id="portal.E003",
+        )
+
+
+@register
+def keys(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Keys come from the environment or from files that the portal makes; an empty one signs nothing."""
+    for name in _KEYS:
+        if not getattr(settings, name):
+            yield Error(
+                f"{name} is empty.",
+                hint=f"Set {name} or {name}_FILE, or make PORTAL_DATA_DIR writable so that a key can be made.",
+                id="portal.E004",
+            )
+
+
+@register
+def audio_hosts(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """The allow-list names hosts exactly."""
+    for entry in settings.INJECT_AUDIO_HOSTS:
+        if _HOST.fullmatch(entry) is None:
+            yield Error(
+                f"INJECT_AUDIO_HOSTS: {entry!r} is not the name of a host.",
+                hint="List hosts alone, separated by commas, like media.example.com: no scheme, path or wildcard.",
+                id="portal.E005",
+            )
+
+
+@register
+def consent_key(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """The attribute that holds consent has a name."""
+    if not settings.GENESYS_CONSENT_KEY.strip():
+        yield Error(
+            "GENESYS_CONSENT_KEY is empty.",
+            hint="Name the participant attribute that holds consent; the usual one is supervision_consent.",
+            id="portal.E006",
+        )
+
+
+@register
+def allowed_hosts(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """A portal that answers to every name can be made to sign links for a foreign one."""
+    if "*" in settings.ALLOWED_HOSTS:
+        yield Error(
+            "ALLOWED_HOSTS contains '*'.",
+            hint="List the names by which browsers and load balancers reach the portal.",
+            id="portal.E007",
+        )
+
+
+@register
+def one_file_many_machines(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Redis means several machines; a SQLite file belongs to one."""
+    if settings.REDIS_URL and settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        yield Warning(
+            "REDIS_URL is set, but the database is a SQLite file.",
+            hint="Workers on another machine cannot see this file: set DATABASE_URL to PostgreSQL.",
+            id="portal.W001",
+        )
