@@ -1,0 +1,52 @@
+"""Give up, in this process, what examining a recording does not need: the network, and unbounded anything.
+
+Called by the child before it opens the file. Everything a hostile file could gain by breaking a decoder is
+then a process that can read files, write a little into one folder, and dies within seconds. Linux;
+elsewhere what the system offers.
+"""
+
+import contextlib
+import ctypes
+import resource
+import signal
+from typing import Final
+
+from injections.audio.limits import AudioLimits
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_CLONE_NEWUSER: Final = 0x10000000
+_CLONE_NEWNET: Final = 0x40000000
+
+
+def confine(limits: AudioLimits) -> bool:
+    """Set the limits of this process and cut it off from the network; say whether the system allowed that.
+
+    Call it while the process has one thread: Linux gives a user namespace to no other.
+    """
+    is_cut_off = _leave_network()
+    _set(resource.RLIMIT_AS, limits.address_space_bytes)
+    _set(resource.RLIMIT_CPU, limits.cpu_seconds)
+    _set(resource.RLIMIT_FSIZE, limits.written_bytes)
+    _set(resource.RLIMIT_NOFILE, limits.open_files)
+    _set(resource.RLIMIT_CORE, 0)
+    return is_cut_off
+
+
+def _set(which: int, amount: int) -> None:
+    _soft, hard = resource.getrlimit(which)
+    amount = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+    # Some systems (macOS) know a limit and refuse to set it; the parent's wall clock still holds.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(which, (amount, amount))
+
+
+def _leave_network() -> bool:
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        # A new network namespace is empty. Root may make one; others need a user namespace of their own
+        # with it.
+        return any(libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
+    return False

@@ -1,0 +1,44 @@
+"""Walk a file's outer structure ourselves: decoders forgive a missing end and ignore what is glued on.
+
+libsndfile plays a wav or ogg that was cut in half without a word, and skips whatever follows the sound.
+Each walker here accounts for every byte of the file, or refuses it.
+"""
+
+from injections.audio.containers.flac import walk_flac
+from injections.audio.containers.foreign import refuse_embedded, refuse_unknown
+from injections.audio.containers.mpeg import is_frame_header, skip_id3v2, walk_mpeg
+from injections.audio.containers.ogg import walk_ogg
+from injections.audio.containers.riff import walk_riff
+
+__all__ = ["identify_container"]
+
+
+def identify_container(data: bytes) -> str:
+    """Say which container these bytes are, after checking that they are that and nothing else.
+
+    Returns `wav`, `ogg`, `flac` or `mp3`.
+
+    Raises:
+        AudioRefused: `empty`, `not_audio`, `unsupported_format`, `truncated`, `damaged`, `polyglot`, `drm`,
+            `video`.
+    """
+    container = _walk(data)
+    refuse_embedded(data)
+    return container
+
+
+def _walk(data: bytes) -> str:
+    if data.startswith(b"RIFF"):
+        walk_riff(data)
+        return "wav"
+    if data.startswith(b"OggS"):
+        walk_ogg(data)
+        return "ogg"
+    start = skip_id3v2(data)
+    if data.startswith(b"fLaC", start):
+        walk_flac(data, start)
+        return "flac"
+    if start > 0 or is_frame_header(data, start):
+        walk_mpeg(data, start)
+        return "mp3"
+    return refuse_unknown(data)

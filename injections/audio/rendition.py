@@ -1,0 +1,183 @@
+"""Make what the telephone plays: mono, at telephony rates, at the level of the voices around it.
+
+Made when a recording is uploaded, never in a call. The same recording gives the same bytes every time.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+import soxr
+
+from injections.audio.facts import KINDS, RenditionFacts, RenditionKind
+from injections.audio.limits import DEFAULT_TARGET, Target
+from injections.audio.loudness import TruePeakMeter, decibels, speech_level
+from injections.audio.probe import Samples
+
+_FULL_SCALE: Final = 32_767.0
+# Mu-law has steps of 3 % at the top: it may land half a step above what was asked for.
+_CEILING_MARGIN_DB: Final = 0.4
+_LOOK_AHEAD_SECONDS: Final = 0.005
+_LIMITER_SECONDS: Final = 10
+_INTERPOLATION_MARGIN: Final = 64
+_CLOSE_ENOUGH_DB: Final = 0.1
+_MOST_ROUNDS: Final = 12
+_LARGEST_STEP_DB: Final = 6.0
+
+
+class Resampler:
+    """Bring a recording to mono at the rates of all kinds while it is being decoded, block by block."""
+
+    def __init__(self, *, sample_rate_hz: int, channel: int | None) -> None:
+        self._channel = channel
+        rates = sorted({kind.sample_rate_hz for kind in KINDS})
+        self._streams = {
+            rate: soxr.ResampleStream(sample_rate_hz, rate, 1, dtype="float32", quality="HQ")
+            for rate in rates
+        }
+        self._parts: dict[int, list[Samples]] = {rate: [] for rate in rates}
+
+    def add(self, block: Samples) -> None:
+        """Take the next block, shape (samples, channels): the average of the channels, or the one chosen."""
+        mono = block.mean(axis=1) if self._channel is None else np.ascontiguousarray(block[:, self._channel])
+        self._push(mono, is_last=False)
+
+    def finish(self) -> dict[int, Samples]:
+        """Return the whole mono signal at each rate."""
+        self._push(np.zeros(0, dtype=np.float32), is_last=True)
+        return {rate: np.concatenate(parts) for rate, parts in self._parts.items()}
+
+    def _push(self, mono: Samples, *, is_last: bool) -> None:
+        for rate, stream in self._streams.items():
+            self._parts[rate].append(stream.resample_chunk(mono, last=is_last))
+
+
+def write_renditions(signals: dict[int, Samples], folder: Path, *, target: Target) -> list[RenditionFacts]:
+    """Level the mono signal of each rate and write all kinds into `folder` as `<kind>.wav`.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    levelled = {rate: level(signal, sample_rate_hz=rate, target=target) for rate, signal in signals.items()}
+    return [_write(kind, levelled[kind.sample_rate_hz], folder) for kind in KINDS]
+
+
+def level(mono: Samples, *, sample_rate_hz: int, target: Target = DEFAULT_TARGET) -> Samples:
+    """Return a mono signal at the target's active-speech level and under its true peak, faded in and out.
+
+    Where peaks forbid the level by plain gain, a limiter with look-ahead takes them down and the gain
+    follows, until the level is met to 0.1 dB or no louder is possible. Lead silence is put before the fade.
+    """
+    wanted = 20 * np.log10(target.active_speech_rms / _FULL_SCALE)
+    ceiling = 10 ** ((target.true_peak_dbfs - _CEILING_MARGIN_DB) / 20)
+    mono = mono - mono.mean()
+    faded = _fade(mono, length=target.fade_ms * sample_rate_hz // 1_000)
+    gain_db = wanted - speech_level(faded, sample_rate_hz=sample_rate_hz)
+    *_, result = _approach(faded, gain_db, wanted, ceiling=ceiling, sample_rate_hz=sample_rate_hz)
+    lead = np.zeros(target.lead_silence_ms * sample_rate_hz // 1_000, dtype=np.float32)
+    return np.concatenate([lead, result])
+
+
+def _approach(
+    mono: Samples, gain_db: float, wanted: float, *, ceiling: float, sample_rate_hz: int
+) -> Iterator[Samples]:
+    """Yield better and better versions: more gain for what the limiter took, as long as that helps."""
+    before = -np.inf
+    for _ in range(_MOST_ROUNDS):
+        loud = (mono * np.float32(10 ** (gain_db / 20))).astype(np.float32)
+        limited = _limit(loud, ceiling=ceiling, sample_rate_hz=sample_rate_hz)
+        yield limited
+        reached = speech_level(limited, sample_rate_hz=sample_rate_hz)
+        missing = wanted - reached
+        if limited is loud or abs(missing) < _CLOSE_ENOUGH_DB or reached < before + _CLOSE_ENOUGH_DB / 10:
+            return
+        before = reached
+        gain_db += min(missing * 2, _LARGEST_STEP_DB)
+
+
+def _limit(loud: Samples, *, ceiling: float, sample_rate_hz: int) -> Samples:
+    """Return the signal itself if no true peak exceeds the ceiling, else one with its peaks taken down."""
+    reach = max(1, int(_LOOK_AHEAD_SECONDS * sample_rate_hz))
+    margin, step = 2 * reach + _INTERPOLATION_MARGIN, _LIMITER_SECONDS * sample_rate_hz
+    limited = loud
+    # In stretches, so that ten minutes need no more memory than ten seconds; the margin makes the cuts
+    # inaudible.
+    for at in range(0, len(loud), step):
+        start = max(0, at - margin)
+        gain = _limiting_gain(loud[start : at + step + margin], ceiling=ceiling, reach=reach)
+        if gain is not None:
+            limited = loud.copy() if limited is loud else limited
+            limited[at : at + step] *= gain[at - start : at - start + step]
+    if limited is loud:
+        return loud
+    # A gain that moves makes new peaks between the samples: tiny, and taken off as a whole.
+    return limited * np.float32(min(1.0, ceiling / _true_peak(limited)))
+
+
+def _limiting_gain(loud: Samples, *, ceiling: float, reach: int) -> Samples | None:
+    size = _oversampled_size(loud)
+    if size.max() <= ceiling:
+        return None
+    allowed = np.minimum(1.0, ceiling / np.maximum(size, ceiling / 2**10))
+    # The least over both sides, then averages no wider: smooth, and nowhere above what is allowed.
+    lowest = _sliding_minimum(np.pad(allowed, 2 * reach, mode="edge"), width=2 * reach + 1)
+    box = np.full(reach + 1, 1 / (reach + 1))
+    smooth = np.convolve(np.convolve(lowest, box, mode="valid"), box, mode="valid")
+    return smooth.astype(np.float32)
+
+
+def _oversampled_size(signal: Samples) -> Samples:
+    """Return for each sample the largest absolute value near it, between samples included."""
+    wanted = 4 * len(signal)
+    fine = np.abs(np.asarray(soxr.resample(signal, 1, 4, quality="HQ")))[:wanted]
+    fine = np.pad(fine, (0, wanted - len(fine))).reshape(-1, 4).max(axis=1)
+    before = np.concatenate([fine[:1], fine[:-1]])
+    return np.asarray(np.maximum(np.abs(signal), np.maximum(fine, before)))
+
+
+def _sliding_minimum(values: Samples, *, width: int) -> Samples:
+    """Return the least of each `width` neighbours, in logarithmically many passes."""
+    least, covered = values, 1
+    while covered < width:
+        shift = min(covered, width - covered)
+        least = np.minimum(least[:-shift], least[shift:])
+        covered += shift
+    return least
+
+
+def _fade(mono: Samples, *, length: int) -> Samples:
+    length = min(length, len(mono) // 2)
+    if length == 0:
+        return mono
+    ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
+    faded = mono.copy()
+    faded[:length] *= ramp
+    faded[-length:] *= ramp[::-1]
+    return faded
+
+
+def _true_peak(mono: Samples) -> float:
+    meter = TruePeakMeter()
+    meter.add(mono[:, None])
+    return max(meter.peak, 1e-9)
+
+
+def _write(kind: RenditionKind, samples: Samples, folder: Path) -> RenditionFacts:
+    path = folder / kind.file_name
+    steps = np.rint(samples * _FULL_SCALE).astype(np.int16)
+    soundfile.write(path, steps, kind.sample_rate_hz, subtype=kind.subtype, format="WAV")
+    played, _rate = soundfile.read(path, dtype="float32")
+    data = path.read_bytes()
+    return RenditionFacts(
+        kind=kind.name,
+        path=path.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        duration_ms=round(len(played) * 1_000 / kind.sample_rate_hz),
+        size_bytes=len(data),
+        sample_rate_hz=kind.sample_rate_hz,
+        active_speech_dbfs=round(speech_level(played, sample_rate_hz=kind.sample_rate_hz), 2),
+        true_peak_dbfs=round(decibels(_true_peak(played) ** 2), 2),
+    )
