@@ -64,7 +64,7 @@ def decode(text: str) -> Json:
         raise
     except (ValueError, RecursionError) as error:
         raise NotCanonical("$", f"not JSON: {error}") from error
-    value = _unique(raw, "$", 0)
+    value: Json = _unique(raw, "$", 0)
     if encode(value) != text:
         raise NotCanonical("$", "the text is not in canonical form")
     return value

@@ -22,6 +22,7 @@ ActorKind = Literal["user", "api_client", "system", "platform", "anonymous"]
 Outcome = Literal["done", "refused", "failed", "unknown"]
 ACTOR_KINDS: tuple[str, ...] = get_args(ActorKind)
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
+IDENTIFIERS = ("conversation_id", "participant_id", "clip_id", "injection_id")
 
 # Longest texts in characters; the database holds the same limits.
 LIMITS: Mapping[str, int] = {
@@ -87,7 +88,7 @@ class Subject:
 
     def __post_init__(self) -> None:
         others = [self.other] if self.other else []
-        for name in ("conversation_id", "participant_id", "clip_id", "injection_id"):
+        for name in IDENTIFIERS:
             given = getattr(self, name)
             identifier = _as_uuid(given)
             object.__setattr__(self, name, identifier)
@@ -98,12 +99,7 @@ class Subject:
 
     def identifiers(self) -> dict[str, UUID | None]:
         """Return the four identifiers by name."""
-        return {
-            "conversation_id": _as_uuid(self.conversation_id),
-            "participant_id": _as_uuid(self.participant_id),
-            "clip_id": _as_uuid(self.clip_id),
-            "injection_id": _as_uuid(self.injection_id),
-        }
+        return {name: _as_uuid(getattr(self, name)) for name in IDENTIFIERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +185,23 @@ def body(entry: Entry, *, place: Place) -> dict[str, Any]:
         "after": entry.after,
         "number_in_conversation": place.number_in_conversation,
         "previous_in_conversation": place.previous_in_conversation,
+    }
+
+
+def columns(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the search columns that follow from the body `content`, by the names of the model's fields."""
+    subject = content["subject"]
+    return {
+        "id": UUID(content["id"]),
+        "recorded_at": datetime.fromisoformat(content["recorded_at"]),
+        "occurred_at": datetime.fromisoformat(content["occurred_at"]),
+        **{name: content[name] for name in ("action", "outcome", "reason_code", "summary")},
+        **{f"actor_{name}": content["actor"][name] for name in ("kind", "id", "name", "role")},
+        **{f"source_{name}": content["source"][name] for name in ("ip", "user_agent", "request_id", "where")},
+        **{name: _as_uuid(subject[name]) for name in IDENTIFIERS},
+        "subject_other": subject["other"],
+        "number_in_conversation": content["number_in_conversation"],
+        "previous_in_conversation": content["previous_in_conversation"],
     }
 
 

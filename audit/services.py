@@ -11,14 +11,14 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from audit import canonical
-from audit.entry import Entry, Place, body, leaf_hash
+from audit.entry import Entry, Place, body, columns, leaf_hash
 from audit.models import LONGEST_BODY, AuditRecord
 from audit.uuid7 import uuid7
 
 _TABLE = AuditRecord._meta.db_table
 _FIELDS = tuple(AuditRecord._meta.concrete_fields)
 _INSERT = "INSERT INTO {} ({}) VALUES ({})".format(  # noqa: S608  names from the model, not from a user
-    _TABLE, ", ".join(field.column for field in _FIELDS), ", ".join(["%s"] * len(_FIELDS))
+    _TABLE, ", ".join(str(field.column) for field in _FIELDS), ", ".join(["%s"] * len(_FIELDS))
 )
 # One row always: the database's time, and the last link of the chain if there is one.
 _HEAD = f"""SELECT {{clock}}, number_in_conversation, leaf_hash FROM (SELECT 1) AS one LEFT JOIN (
@@ -112,29 +112,7 @@ def _record(entry: Entry, place: Place) -> AuditRecord:
     text = canonical.encode(content)
     if len(text) > LONGEST_BODY:
         raise NotRecorded(f"{entry.action}: the body has {len(text)} characters, {LONGEST_BODY} are allowed")
-    return AuditRecord(
-        id=place.id,
-        recorded_at=place.recorded_at,
-        occurred_at=entry.occurred_at.astimezone(UTC),
-        action=entry.action,
-        outcome=entry.outcome,
-        reason_code=entry.reason_code,
-        summary=entry.summary,
-        actor_kind=entry.actor.kind,
-        actor_id=entry.actor.id,
-        actor_name=entry.actor.name,
-        actor_role=entry.actor.role,
-        source_ip=entry.source.ip,
-        source_user_agent=entry.source.user_agent,
-        source_request_id=entry.source.request_id,
-        source_where=entry.source.where,
-        **entry.subject.identifiers(),
-        subject_other=entry.subject.other,
-        number_in_conversation=place.number_in_conversation,
-        previous_in_conversation=place.previous_in_conversation,
-        body=text,
-        leaf_hash=leaf_hash(text),
-    )
+    return AuditRecord(**columns(content), body=text, leaf_hash=leaf_hash(text))
 
 
 def _parameters(record: AuditRecord) -> list[Any]:
