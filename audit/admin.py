@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -20,6 +20,11 @@ from audit import canonical, provenance, selectors, services, verification
 from audit.entry import Entry, Outcome, Subject
 from audit.models import AuditRecord
 from audit.uuid7 import first_uuid7
+
+if TYPE_CHECKING:  # only the type checker can index Django's class
+    _RecordAdmin = admin.ModelAdmin[AuditRecord]
+else:
+    _RecordAdmin = admin.ModelAdmin
 
 # A word and a shape, so that no outcome is told by colour alone.
 SHAPES = {"done": "●", "refused": "■", "failed": "▲", "unknown": "◆"}
@@ -56,7 +61,7 @@ class RecordedFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditRecord)
-class AuditRecordAdmin(admin.ModelAdmin[AuditRecord]):
+class AuditRecordAdmin(_RecordAdmin):
     """Read-only for everyone, superusers too. Looking and searching are recorded themselves."""
 
     list_display = ("time", "sentence", "action", "result", "who", "call", "reason")
