@@ -1,4 +1,4 @@
-"""Django's admin under the portal's name; who may enter follows from the groups, never from superuser rights."""
+"""Django's admin under the portal's name; who may enter follows from the groups alone."""
 
 from django.contrib.admin import AdminSite
 

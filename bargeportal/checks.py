@@ -13,7 +13,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 _ADDRESSES: Final = ("GENESYS_API_URL", "GENESYS_LOGIN_URL", "QA_WEBHOOK_URL", "PORTAL_BASE_URL")
 _KEYS: Final = ("SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET")
 _THIS_MACHINE: Final = {"127.0.0.1", "localhost", "::1"}
-_HOST: Final = re.compile(r"(?=.{1,253}(?::|$))[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:\d{1,5})?", re.I)
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::\d{{1,5}})?", re.IGNORECASE)
 
 Apps = Sequence[AppConfig] | None
 
@@ -64,7 +65,7 @@ def keys(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
         if not getattr(settings, name):
             yield Error(
                 f"{name} is empty.",
-                hint=f"Set {name} or {name}_FILE, or make PORTAL_DATA_DIR writable so that a key can be made.",
+                hint=f"Set {name} or {name}_FILE, or make PORTAL_DATA_DIR writable: then one is made.",
                 id="portal.E004",
             )
 
@@ -76,7 +77,7 @@ def audio_hosts(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
         if _HOST.fullmatch(entry) is None:
             yield Error(
                 f"INJECT_AUDIO_HOSTS: {entry!r} is not the name of a host.",
-                hint="List hosts alone, separated by commas, like media.example.com: no scheme, path or wildcard.",
+                hint="List hosts alone, like media.example.com: no scheme, path or wildcard.",
                 id="portal.E005",
             )
 

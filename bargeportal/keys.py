@@ -1,5 +1,6 @@
 """Keys that the embedded default makes for itself, one file each, readable by their owner alone."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -18,10 +19,8 @@ def stored_key(data_dir: Path, name: str) -> str:
         if not path.exists():
             fresh.touch(mode=0o600)
             fresh.write_text(secrets.token_urlsafe(48), encoding="ascii")
-            try:
+            with contextlib.suppress(FileExistsError):
                 os.link(fresh, path)
-            except FileExistsError:
-                pass
             fresh.unlink()
         return path.read_text(encoding="ascii").strip()
     except OSError:

@@ -48,7 +48,7 @@ _RULES: Final = (
 
 
 def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
-    """Return `text` without the given secrets, without anything that looks like one, and without phone numbers."""
+    """Return `text` without the given secrets, or anything like one, and without phone numbers."""
     for secret in secrets:
         text = text.replace(secret, "[secret]")
     for pattern, replacement in _RULES:
@@ -80,13 +80,13 @@ class RedactingFilter(logging.Filter):
 
 
 class LineFormatter(logging.Formatter):
-    """`2026-11-22T08:00:00.123Z INFO injections.tasks: …`; a line break in a message cannot forge a second line."""
+    """`2026-11-22T08:00:00.123Z INFO injections.tasks: …`; a message cannot forge a second line."""
 
     converter = time.gmtime
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name is logging's
+    def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
         return super().formatMessage(record)

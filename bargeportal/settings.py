@@ -17,7 +17,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # Where the embedded default keeps everything: database, recordings, keys.
 PORTAL_DATA_DIR = Path(env.text("PORTAL_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 PORT = env.integer("PORT", 8000, least=1, most=65535)
-# The portal's own address, as browsers and the media server reach it. https switches on all that production needs.
+# The portal's own address, as browsers and the media server reach it. https brings what production needs.
 PORTAL_BASE_URL = env.url("PORTAL_BASE_URL", f"http://127.0.0.1:{PORT}")
 IS_HTTPS = PORTAL_BASE_URL.startswith("https://")
 PORTAL_HOST = urlsplit(PORTAL_BASE_URL).hostname or ""
@@ -29,7 +29,7 @@ COMPLETION_SECRET = env.secret("COMPLETION_SECRET") or stored_key(PORTAL_DATA_DI
 DEBUG = False
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [PORTAL_HOST, *([] if IS_HTTPS else ["127.0.0.1", "localhost"])]
 
-# --- Genesys Cloud ---------------------------------------------------------------------------------------------
+# --- Genesys Cloud ------------------------------------------------------------------------------------------
 GENESYS_CLIENT_ID = env.text("GENESYS_CLIENT_ID")
 GENESYS_CLIENT_SECRET = env.secret("GENESYS_CLIENT_SECRET")
 GENESYS_ORG_REGION = env.text("GENESYS_ORG_REGION", "us-east-1")
@@ -43,12 +43,12 @@ GENESYS_CONSENT_KEY = env.text("GENESYS_CONSENT_KEY", "supervision_consent")
 QA_WEBHOOK_URL = env.url("QA_WEBHOOK_URL")
 QA_WEBHOOK_SECRET = env.secret("QA_WEBHOOK_SECRET") or stored_key(PORTAL_DATA_DIR, "qa_webhook_secret")
 
-# --- Injecting -------------------------------------------------------------------------------------------------
+# --- Injecting ----------------------------------------------------------------------------------------------
 INJECT_AUDIO_HOSTS = env.words("INJECT_AUDIO_HOSTS")
 INJECT_DEADLINE_S = env.integer("INJECT_DEADLINE_S", 20, least=1, most=300)
 INJECT_ARMED_S = 15  # an armed barge is safe again after this many seconds
 
-# --- Django ----------------------------------------------------------------------------------------------------
+# --- Django -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "bargeportal.apps.PortalConfig",
     "injections",
@@ -80,6 +80,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "bargeportal.urls"
 ASGI_APPLICATION = "bargeportal.asgi.application"
+WEB_THREADS = env.integer("WEB_THREADS", 24, least=1, most=200)  # requests at once, and database connections
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -105,7 +106,7 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
-        # A writer waits its turn instead of failing when it upgrades its lock; the log must survive a power cut.
+        # A writer waits its turn instead of failing at its first write; the log must survive a power cut.
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
@@ -142,7 +143,7 @@ STORAGES = {
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # larger recordings go to a temporary file
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # no form here is longer; files do not count
 
-# --- Security --------------------------------------------------------------------------------------------------
+# --- Security -----------------------------------------------------------------------------------------------
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
@@ -166,7 +167,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- HTTP API --------------------------------------------------------------------------------------------------
+# --- HTTP API -----------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -177,7 +178,7 @@ REST_FRAMEWORK = {
 }
 REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False, "AUTH_HEADER_PREFIX": "Token"}
 
-# --- Background work -------------------------------------------------------------------------------------------
+# --- Background work ----------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL or "filesystem://"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
@@ -199,6 +200,9 @@ LOGGING = {
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": "line"},
     },
-    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "INFO", of=("DEBUG", "INFO", "WARNING", "ERROR"))},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("LOG_LEVEL", "INFO", of=("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
     "loggers": {"django.server": {"handlers": [], "propagate": True}},
 }

@@ -10,7 +10,7 @@ os.mkdir(os.path.join(_folder, "static"))
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
 for _name in list(os.environ):
-    if _name.startswith(("GENESYS_", "QA_WEBHOOK_", "INJECT_", "PORTAL_")) or _name in {"REDIS_URL", "ALLOWED_HOSTS"}:
+    if _name.startswith(("GENESYS_", "QA_WEBHOOK_", "INJECT_", "PORTAL_", "REDIS_", "ALLOWED_")):
         del os.environ[_name]  # the developer's own configuration is none of the tests' business
 os.environ.update(
     PORTAL_DATA_DIR=_folder,
