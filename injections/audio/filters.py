@@ -80,7 +80,7 @@ def k_weighting(sample_rate_hz: int) -> tuple[Biquad, ...]:
 
 
 def speech_band(sample_rate_hz: int) -> tuple[Biquad, ...]:
-    """Return the 300 Hz high-pass before which RFC 7874, section 4, measures speech (Butterworth, order 4)."""
+    """Return the 300 Hz high-pass before which RFC 7874, section 4, measures (Butterworth, order 4)."""
     k = np.tan(np.pi * 300.0 / sample_rate_hz)
     sections = []
     for q in (0.5411961001461969, 1.3065629648763766):

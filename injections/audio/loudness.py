@@ -66,7 +66,7 @@ class LevelMeter:
         self._samples += len(block)
 
     def peaks(self) -> Samples:
-        """Return the largest absolute value of each 1/400 s, channels averaged: what a waveform is drawn from."""
+        """Return the largest absolute value of each 1/400 s, channels averaged: what waveforms show."""
         return np.concatenate(self._peaks)
 
     def best_channel(self) -> int | None:

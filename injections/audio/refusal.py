@@ -9,7 +9,7 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
         "empty": "The file holds no sound. Export the recording again and check that it plays.",
         "too_big": "The file is larger than {limit_mb} MB. Shorten it, or export it as mp3, ogg or flac.",
         "too_long": "The recording lasts longer than {limit_min} minutes. Cut out the part that is needed.",
-        "too_short": "The recording is shorter than {limit_ms} ms: no caller would notice it. Record it again.",
+        "too_short": "The recording is shorter than {limit_ms} ms: no caller would notice it. Record again.",
         "not_audio": "The file is not a recording. Choose a wav, mp3, ogg or flac file.",
         "unsupported_format": "{found} is not a format that can be used here. Export the recording as "
         "wav, mp3, ogg (Vorbis or Opus) or flac.",
