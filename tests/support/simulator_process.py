@@ -1,10 +1,10 @@
-"""The Genesys Cloud simulator as a real process, for whoever tests against it.
+"""The Genesys Cloud simulator as a real process, for whoever tests against it::
 
-    with start_simulator() as simulator:
-        call = simulator.create_call(consent="true")
-        simulator.plant("status", method="POST", path="/interactions$", status=503)
-        ...
-        assert simulator.ledger()["interactions"] == []
+with start_simulator() as simulator:
+    call = simulator.create_call(consent="true")
+    simulator.plant("status", method="POST", path="/interactions$", status=503)
+    ...
+    assert simulator.ledger()["interactions"] == []
 """
 
 import json
@@ -84,8 +84,9 @@ class SimulatorProcess:
     ) -> None:
         """Plant a fault: `plant("status", path="/interactions$", status=429, headers={"Retry-After": "1"})`.
 
-        Kinds: status, delay, reset, accept_then_drop, garbage, headers_only, slow_body, no_interaction_id, html.
-        Action: status, headers (None removes one), body, delay_ms, process. `times=None` lasts; `path` is searched.
+        Kinds: status, delay, reset, accept_then_drop, garbage, headers_only, slow_body, no_interaction_id,
+        html. Action: status, headers (None removes one), body, delay_ms, process (carry the request out or
+        not). `times=None` lasts; `path` is searched for.
         """
         match = {"method": method, "path": path}
         fault = {"match": match, "times": times, "skip": skip, "action": {"kind": kind, **action}}
@@ -97,15 +98,16 @@ class SimulatorProcess:
     def create_call(self, **fields: Any) -> dict[str, Any]:
         """Create a call, connected, consenting and inbound unless said otherwise.
 
-        Fields: state, consent ("true", "false", "missing", "none", "null" or any text), held, confined, securePause,
-        barged, agentName, queueId, direction, callerName, callerAddress, attributes, label, stable.
+        Fields: state, consent ("true", "false", "missing", "none", "null" or any text), held, confined,
+        securePause, barged, agentName, queueId, direction, callerName, callerAddress, attributes, label,
+        stable.
         Answer: conversationId, agentParticipantId, customerParticipantId and the rest of the truth.
         """
         created: dict[str, Any] = self.request("POST", "calls", fields)
         return created
 
     def patch_call(self, conversation_id: str, **fields: Any) -> dict[str, Any]:
-        """Change a call: as `create_call`, and transfer=True; state may be ended, disconnected, gone, queued."""
+        """Change a call: as `create_call`, and transfer=True; state: ended, disconnected, gone, queued."""
         changed: dict[str, Any] = self.request("PATCH", f"calls/{conversation_id}", fields)
         return changed
 
@@ -137,8 +139,12 @@ class SimulatorProcess:
         self.request("POST", "tokens/expire", {"revoke": revoke, **settings})
 
     def send_event(self, **fields: Any) -> list[dict[str, Any]]:
-        """Send a completion event now: interactionId, outcome, times, id, conversationId, participantId, timestamp."""
-        sent: list[dict[str, Any]] = self.request("POST", "events", {"kind": "completion", **fields})["deliveries"]
+        """Send a completion event now, and give how it was received.
+
+        Fields: interactionId, outcome, times, id, conversationId, participantId, timestamp.
+        """
+        answer = self.request("POST", "events", {"kind": "completion", **fields})
+        sent: list[dict[str, Any]] = answer["deliveries"]
         return sent
 
     def set_completions(self, *, withhold: bool = False, delay_ms: float = 0) -> None:

@@ -1,7 +1,7 @@
 """The conversation activity query: which calls are going on in which queue."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from injections.genesys.simulator.api_errors import invalid_value
@@ -25,7 +25,7 @@ def answer_activity_query(
 ) -> dict[str, Any]:
     """Answer a query as the platform does.
 
-    Entities are paged over all groups together; a group is `truncated` when entities of it come on later pages.
+    Entities are paged over all groups together; a group is `truncated` when more of it comes on later pages.
 
     Raises:
         ApiError: 400 naming what is wrong with the query.
@@ -63,7 +63,7 @@ def _metrics(query: Mapping[str, Any]) -> dict[str, bool]:
     return {metric["metric"]: bool(metric.get("details", False)) for metric in metrics}
 
 
-def _check_names(field_name: str, names: object, allowed: Iterable[str]) -> None:
+def _check_names(field_name: str, names: object, allowed: Collection[str]) -> None:
     for name in names if isinstance(names, list) else [names]:
         if name not in allowed:
             raise invalid_value(field_name, name, ", ".join(allowed))

@@ -14,10 +14,9 @@ _STOCK = {
     413: ("request.entity.too.large", "The request is over the size limit."),
     415: (
         "unsupported.media.type",
-        "Unsupported Media Type - Unsupported or incorrect media type, such as an incorrect Content-Type value "
-        "in the header.",
+        "Unsupported Media Type - Unsupported or incorrect media type, such as an incorrect Content-Type "
+        "value in the header.",
     ),
-    429: ("too.many.requests.retry.after", "Rate limit exceeded the maximum. Retry the request in [1] seconds"),
     500: (
         "internal.server.error",
         "The server encountered an unexpected condition which prevented it from fulfilling the request.",

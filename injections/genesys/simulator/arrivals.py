@@ -77,7 +77,8 @@ class Arrivals:
         caller_address: str | None = None,
     ) -> Call:
         """Make a call that begins now, what is not said being drawn."""
-        heading = direction if direction is not None else self._rng.choices(["inbound", "outbound"], [3, 1])[0]
+        drawn = self._rng.choices(["inbound", "outbound"], [3, 1])[0]
+        heading = direction if direction is not None else drawn
         purpose = "customer" if heading == "inbound" else "external"
         name = caller_name if caller_name is not None else self._rng.choice(CALLER_NAMES)
         customer = self._leg(purpose, name, now)

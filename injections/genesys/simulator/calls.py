@@ -15,8 +15,8 @@ TERMINATED = "terminated"
 class Leg:
     """One participant with its one communication.
 
-    `attributes` None means that the platform sends no attributes; with `attributes_null` it sends a null instead
-    of leaving the key out.
+    `attributes` None means that the platform sends no attributes; with `attributes_null` it sends a null
+    instead of leaving the key out.
     """
 
     id: str

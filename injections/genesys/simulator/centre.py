@@ -74,7 +74,7 @@ class Centre:
         self._next_arrival_at = self._ticked_at
         self._changes_owed = 0.0
 
-    # --- what others read -------------------------------------------------------------------------------------
+    # --- what others read ------------------------------------------------------------------------------
 
     def find(self, conversation_id: str) -> Call | None:
         """Find a call, live or ended not long ago."""
@@ -97,7 +97,7 @@ class Centre:
         for listener in list(self._listeners):
             listener(call)
 
-    # --- what can be done to it -------------------------------------------------------------------------------
+    # --- what can be done to it ------------------------------------------------------------------------
 
     def populate(self) -> None:
         """Fill the centre: the stable calls first, then calls in the middle of their lives."""
@@ -155,7 +155,7 @@ class Centre:
         """Let the platform forget a call, so that it answers 404."""
         del self._calls[call.id]
 
-    # --- time passing -----------------------------------------------------------------------------------------
+    # --- time passing ----------------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Let happen what is due by now."""

@@ -1,4 +1,4 @@
-"""`/_simulator/`: planting faults, arranging calls, reading the truth. For tests and demos, from this machine only."""
+"""`/_simulator/`: plant faults, arrange calls, read the truth. For tests and demos; this machine only."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,7 +24,8 @@ _CREATE_FIELDS = {
     "direction", "callerName", "callerAddress", "attributes", "stable",
 }  # fmt: skip
 _CHANGE_FIELDS = {
-    "label", "state", "consent", "held", "confined", "securePause", "barged", "agentName", "attributes", "transfer",
+    "label", "state", "consent", "held", "confined", "securePause", "barged", "agentName", "attributes",
+    "transfer",
 }  # fmt: skip
 
 
@@ -110,7 +111,7 @@ class ControlRoutes:
         return json_response(200, {"calls": [truth(call) for call in self._centre.calls()]})
 
     async def create_call(self, request: Request, _params: dict[str, str]) -> Response:
-        """Let a call arrive in a chosen state; it is left alone by the living centre unless `stable` is false."""
+        """Let a call arrive in a chosen state; the centre leaves it alone unless `stable` is false."""
         body = json_object(request)
         _refuse_unknown(body, _CREATE_FIELDS)
         call = self._centre.add(
@@ -215,7 +216,8 @@ class ControlRoutes:
     async def _send_completion(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         entry = self._ledger.find(str(body.get("interactionId"))) or _made_up(body)
         event = completion_event(entry, self._centre.clock(), outcome=body.get("outcome", "completed"))
-        event |= {key: body[key] for key in ("id", "timestamp", "conversationId", "participantId") if key in body}
+        given = ("id", "timestamp", "conversationId", "participantId")
+        event |= {key: body[key] for key in given if key in body}
         sent = await asyncio.gather(
             *(self._webhooks.deliver(dict(event), attempts=1) for _ in range(int(body.get("times", 1))))
         )
@@ -250,7 +252,7 @@ def _queue(queue_id: object) -> Queue:
 
 
 def _holds(call: Call, changes: Mapping[str, Any]) -> list[tuple[Leg, bool | None, bool | None]]:
-    """Say for agent and customer what `held` and `confined` (true, false, `agent`, `customer`) ask of each."""
+    """Say what `held` and `confined` (true, false, `agent`, `customer`) ask of agent and customer."""
 
     def asked(name: str, who: str) -> bool | None:
         value = changes.get(name)

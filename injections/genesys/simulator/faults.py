@@ -9,7 +9,7 @@ from typing import Any
 from injections.genesys.simulator.api_errors import ApiError, invalid_value, rate_limited
 from injections.genesys.simulator.messages import Delivery, Request, Response
 
-_HTML = b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
+_HTML = b"<!doctype html><html><title>502 Bad Gateway</title><h1>Bad Gateway</h1></html>"
 # The kinds whose request is still carried out; the others stop it at the door.
 _CARRIED_OUT = {"delay", "accept_then_drop", "headers_only", "slow_body", "no_interaction_id"}
 _STOPPED = {"status", "reset", "garbage", "html"}

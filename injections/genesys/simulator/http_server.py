@@ -1,7 +1,7 @@
 """A small HTTP/1.1 server over asyncio and h11 that can also misbehave on purpose.
 
-An ordinary ASGI server hides the connection, and the faults that matter here (reset before an answer, a dropped
-connection after the work was done, half an answer) are made on the connection.
+An ordinary ASGI server hides the connection, and the faults that matter here (reset before an answer, a
+dropped connection after the work was done, half an answer) are made on the connection.
 """
 
 import asyncio

@@ -9,7 +9,8 @@ from typing import Any
 class Entry:
     """One interaction command as it arrived, and what became of it; times are the platform's timestamps.
 
-    `call` is the truth about the call at the moment of arrival: it shows whether the command should have been sent.
+    `call` is the truth about the call at the moment of arrival: it shows whether the command should have been
+    sent.
     """
 
     received_at: str

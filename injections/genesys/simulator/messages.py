@@ -55,7 +55,7 @@ class Response:
     pause_s: float = 0.0
 
 
-def json_response(status: int, document: Any, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ANN401 - any JSON document
+def json_response(status: int, document: Any, headers: Mapping[str, str] | None = None) -> Response:
     """Build an answer that carries a JSON document."""
     body = json.dumps(document, ensure_ascii=False).encode()
     return Response(status, body, {"Content-Type": "application/json", **(headers or {})})

@@ -39,7 +39,7 @@ class Channel:
 
 
 class Notifications:
-    """All channels. There is no replay: what happens while no socket is connected is lost, as on the platform."""
+    """All channels. There is no replay: what happens while no socket is connected is lost."""
 
     def __init__(self, *, clock: Callable[[], datetime], rng: random.Random) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ class Notifications:
         self._fault = "none"
         self._held_back: list[tuple[Channel, str]] = []
 
-    # --- channels and subscriptions ---------------------------------------------------------------------------
+    # --- channels and subscriptions --------------------------------------------------------------------
 
     def open(self) -> Channel:
         """Open a channel; the oldest one without a socket makes room for the one too many.
@@ -99,7 +99,7 @@ class Notifications:
         """List all channels."""
         return [*self._channels.values()]
 
-    # --- sockets ----------------------------------------------------------------------------------------------
+    # --- sockets ---------------------------------------------------------------------------------------
 
     def attach(self, channel: Channel) -> asyncio.Queue[str | None]:
         """Connect a socket to a channel; the one before it is closed."""
@@ -118,7 +118,7 @@ class Notifications:
         """Tell whether sockets say nothing at all at the moment, not even heartbeats."""
         return self._fault == "silent"
 
-    # --- what happens -----------------------------------------------------------------------------------------
+    # --- what happens ----------------------------------------------------------------------------------
 
     def on_change(self, call: Call) -> None:
         """Tell the listeners of a call's queue what it looks like now."""
@@ -151,8 +151,8 @@ class Notifications:
     def misbehave(self, fault: str) -> None:
         """Make notifications misbehave.
 
-        `silent`, `repeat` and `shuffle` last until `none`; `drop`, `closing` and `garbage` happen once, to every
-        connected socket.
+        `silent`, `repeat` and `shuffle` last until `none`; `drop`, `closing` and `garbage` happen once, to
+        every connected socket.
 
         Raises:
             ApiError: 400 for an unknown fault.

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, environment: Mapping[str, 
     add("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
     add("--calls", type=int, default=40, help="calls that go on at a time")
     add("--churn", type=float, default=1.0, help="changes a second, beside arrivals and ends")
-    add("--speed", type=float, default=1.0, help="how many times faster than in life all happens, playing too")
+    add("--speed", type=float, default=1.0, help="how many times faster than in life")
     add("--seed", type=int, default=None, help="make the centre the same each time")
     add("--quiet-centre", action="store_true", help="calls stay as they are")
     add("--client-id", default=environment.get("GENESYS_CLIENT_ID", "simulator"), help="OAuth client")

@@ -1,4 +1,4 @@
-"""The simulator's own requests: fetching recordings and delivering events, in threads that never hold up its end."""
+"""The simulator's own requests: fetching recordings and delivering events, in daemon threads."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Playing a recording into a call: fetch it, decode it, let it last as long as it lasts, tell what came of it."""
+"""Playing a recording into a call: fetch it, decode it, let it last, tell what came of it."""
 
 import asyncio
 import hashlib

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import random
 import signal
 import sys
@@ -89,10 +90,10 @@ class Simulator:
     async def _issue_token(self, request: Request, _params: dict[str, str]) -> Response:
         return self.tokens.issue(request)
 
-    # --- answering --------------------------------------------------------------------------------------------
+    # --- answering -------------------------------------------------------------------------------------
 
     async def answer(self, request: Request) -> Response:
-        """Answer one request: control at once, all else with its planted fault and the latency that is set."""
+        """Answer one request: control at once, all else with its planted fault and the set latency."""
         if request.path.startswith(PREFIX):
             return await self._answer_control(request)
         self.ledger.requests[self.router.template(request)] += 1
@@ -105,14 +106,12 @@ class Simulator:
         return response
 
     async def _answer_control(self, request: Request) -> Response:
+        if not is_loopback(request.peer):
+            return ApiError(403).response(request.correlation_id)
         try:
-            if not is_loopback(request.peer):
-                raise ApiError(403)
             return await self._dispatch(request)
         except ApiError as error:
             return error.response(request.correlation_id)
-        except (TypeError, ValueError, AttributeError) as error:
-            return ApiError(400, message=f"The control request makes no sense: {error}").response("")
 
     async def _answer_with(self, fault: Fault, request: Request) -> Response:
         await asyncio.sleep(fault.delay_before_s)
@@ -147,9 +146,14 @@ class Simulator:
 
     async def _dispatch(self, request: Request) -> Response:
         route, params = self.router.find(request)
-        return await route.handler(request, params)
+        try:
+            return await route.handler(request, params)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # Bodies are checked where it matters to the contract; what is odder than that ends here.
+            logger.exception("%s %s", request.method, request.path)
+            raise ApiError(400) from error
 
-    # --- living -----------------------------------------------------------------------------------------------
+    # --- living ----------------------------------------------------------------------------------------
 
     async def live(self) -> None:
         """Let time pass in the contact centre."""
@@ -174,7 +178,8 @@ def _stop_signal(options: Options) -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     if options.exit_with_stdin:
-        loop.add_reader(sys.stdin.fileno(), lambda: stopping.set() if not sys.stdin.buffer.read1(1) else None)
+        source = sys.stdin.fileno()
+        loop.add_reader(source, lambda: None if os.read(source, 4096) else stopping.set())
     return stopping
 
 

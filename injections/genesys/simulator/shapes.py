@@ -38,7 +38,7 @@ def _attributes(leg: Leg, key: str) -> dict[str, Any]:
     return {key: None} if leg.attributes_null else {}
 
 
-# --- the voice-interactions profile ---------------------------------------------------------------------------
+# --- the voice-interactions profile --------------------------------------------------------------------
 
 
 def voice_participant(call: Call, leg: Leg) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def voice_conversation(call: Call) -> dict[str, Any]:
     }
 
 
-# --- the public API: one conversation -------------------------------------------------------------------------
+# --- the public API: one conversation ------------------------------------------------------------------
 
 
 def _recording(call: Call, leg: Leg) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def full_conversation(call: Call) -> dict[str, Any]:
     )
 
 
-# --- the public API: notifications ----------------------------------------------------------------------------
+# --- the public API: notifications ---------------------------------------------------------------------
 
 
 def _notified_participant(call: Call, leg: Leg) -> dict[str, Any]:
@@ -272,7 +272,7 @@ def call_event(call: Call, *, correlation_id: str) -> dict[str, Any]:
     }
 
 
-# --- the simulator's own truth --------------------------------------------------------------------------------
+# --- the simulator's own truth -------------------------------------------------------------------------
 
 
 def truth(call: Call) -> dict[str, Any]:

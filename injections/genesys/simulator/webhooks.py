@@ -90,7 +90,8 @@ def _check_address(address: object) -> None:
 
 
 def _check_filter(wanted: object) -> None:
-    if not isinstance(wanted, dict) or wanted.get("field") != "conversationId" or wanted.get("operator") != "eq":
+    given = (wanted.get("field"), wanted.get("operator")) if isinstance(wanted, dict) else None
+    if not isinstance(wanted, dict) or given != ("conversationId", "eq"):
         raise invalid_value("filter", wanted, "field conversationId, operator eq")
     if not isinstance(wanted.get("values"), list) or not wanted["values"]:
         raise invalid_value("filter.values", wanted.get("values"), "a list of conversation ids, or *")
