@@ -27,6 +27,7 @@ class Exchange:
     deadline: float
     max_idle_s: float
     sent: float | None = None
+    is_over: bool = False
 
 
 current_exchange: ContextVar[Exchange | None] = ContextVar("current_exchange", default=None)
@@ -54,7 +55,9 @@ class _BoundedReader(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the answer took too long")
         self._sock.settimeout(left if self._timeout is None else min(left, self._timeout))
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._exchange.is_over = self._exchange.is_over or count == 0
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -77,6 +80,16 @@ class _BoundedResponse(http.client.HTTPResponse):
         exchange = current_exchange.get()
         bounded: Any = sock if exchange is None else _BoundedSocket(sock, exchange)
         super().__init__(bounded, *args, **kwargs)
+
+    def begin(self) -> None:
+        """Read status and headers; refuse headers that broke off, which http.client takes for whole.
+
+        A name or an id cut in half would pass for another one.
+        """
+        super().begin()
+        exchange = current_exchange.get()
+        if exchange is not None and exchange.is_over:
+            raise http.client.IncompleteRead(b"")
 
 
 class WatchedConnection(HTTPConnection):

@@ -69,7 +69,9 @@ class ScriptedServer:
                 sock, _ = listener.accept()
                 self.connections += 1
                 self._open.add(sock)
-                threads.append(threading.Thread(target=self._serve, args=(sock, self.connections), daemon=True))
+                threads.append(
+                    threading.Thread(target=self._serve, args=(sock, self.connections), daemon=True)
+                )
                 threads[-1].start()
         for thread in threads:
             thread.join(timeout=5)
@@ -105,7 +107,9 @@ def closed_port() -> int:
         return listener.getsockname()[1]
 
 
-def reply(status: int, body: object = None, *, headers: dict[str, str] | None = None, after_s: float = 0) -> Script:
+def reply(
+    status: int, body: object = None, *, headers: dict[str, str] | None = None, after_s: float = 0
+) -> Script:
     data = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
     lines = {"Content-Type": "application/json", "Content-Length": str(len(data))} | (headers or {})
     head = f"HTTP/1.1 {status} Scripted\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n"

@@ -77,7 +77,9 @@ def test_a_201_counts_whatever_its_body_is(server, play, body):
 
 
 def test_a_201_whose_body_breaks_off_is_accepted(server, play):
-    server.on("POST", PLAY_PATH, raw(b"HTTP/1.1 201 Y\r\nX-Interaction-Id: int-1\r\nContent-Length: 9\r\n\r\n{"))
+    server.on(
+        "POST", PLAY_PATH, raw(b"HTTP/1.1 201 Y\r\nX-Interaction-Id: int-1\r\nContent-Length: 9\r\n\r\n{")
+    )
     assert play().interaction_id == "int-1"
 
 
@@ -166,7 +168,7 @@ def test_an_answer_that_is_neither_yes_nor_no_is_never_repeated(server, play, st
         silence,
         raw(b"\x00\x01garbage\r\n\r\n"),
         raw(b"HTTP/1.1 2"),
-        raw(b"HTTP/1.1 201 Y\r\nX-Interaction-Id"),
+        raw(b"HTTP/1.1 201 Y\r\nX-Interaction-Id: int-1"),
         raw(b"SMTP ready\r\n"),
     ],
     ids=["closed", "reset", "timeout", "garbage", "half a status", "half a header", "another protocol"],
