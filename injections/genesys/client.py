@@ -10,7 +10,7 @@ from . import activity
 from .auth import Basic, Bearer, Token, TokenProvider, make_token
 from .config import GenesysConfig
 from .errors import GenesysError, Unavailable
-from .transport import Answer, ExchangeFailed, Transport
+from .transport import MAX_IDLE_S, TOTAL_TIMEOUT_S, Answer, ExchangeFailed, Transport
 from .types import LiveActivity, LiveObservation, NotificationChannel, RateReading
 from .verdict import error_of_answer, error_of_failure, json_of, login_error, login_failure, rate_of, unusable
 
@@ -34,6 +34,8 @@ class GenesysClient:
         monotonic: Callable[[], float],
         now: Callable[[], datetime],
         pool_size: int = 16,
+        total_timeout: float = TOTAL_TIMEOUT_S,
+        max_idle_s: float = MAX_IDLE_S,
     ) -> None:
         self.config = config
         self.last_rate: RateReading | None = None
@@ -46,6 +48,8 @@ class GenesysClient:
             connect_timeout=config.connect_timeout,
             read_timeout=config.read_timeout,
             pool_size=pool_size,
+            total_timeout=total_timeout,
+            max_idle_s=max_idle_s,
         )
         self._tokens = TokenProvider(fetch=self._fetch_token, clock=monotonic)
         self._threads = ThreadPoolExecutor(max_workers=pool_size, thread_name_prefix="genesys-read")

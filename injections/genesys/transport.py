@@ -55,8 +55,8 @@ class Transport:
         connect_timeout: float,
         read_timeout: float,
         pool_size: int,
-        total_timeout: float = TOTAL_TIMEOUT_S,
-        max_idle_s: float = MAX_IDLE_S,
+        total_timeout: float,
+        max_idle_s: float,
     ) -> None:
         self._clock = clock
         self._timeout = (connect_timeout, read_timeout)

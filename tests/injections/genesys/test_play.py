@@ -183,8 +183,7 @@ def test_a_command_that_left_without_a_clear_answer_is_in_doubt(server, play, sc
 def test_an_answer_that_never_gets_beyond_its_headers_is_given_up(server, make_client):
     endless = trickle(b"HTTP/1.1 201 Y\r\n", b"X-Slow: 1\r\n", every_s=0.2)
     server.on("POST", PLAY_PATH, endless)
-    client = make_client(make_config(server.url))
-    client._transport._total_timeout = 1.0
+    client = make_client(make_config(server.url), total_timeout=1.0)
     driver = VoiceInteractionsDriver(client)
     started = time.monotonic()
     with pytest.raises(Ambiguous):
@@ -228,8 +227,7 @@ def test_a_connection_that_was_closed_while_it_rested_costs_nothing(server, play
 
 def test_a_connection_that_rested_too_long_is_not_used_again(server, make_client):
     server.on("POST", PLAY_PATH, reply(201, headers=ACCEPTED))
-    client = make_client(make_config(server.url))
-    client._transport._max_idle_s = 0.0
+    client = make_client(make_config(server.url), max_idle_s=0.0)
     driver = VoiceInteractionsDriver(client)
     for _ in range(2):
         driver.play(conversation_id=CALL, participant_id=AGENT, command=COMMAND)
