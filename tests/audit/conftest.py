@@ -1,0 +1,35 @@
+"""Fixtures of the audit log's tests."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from audit.entry import Entry
+from tests.audit.flush import flush_past_the_guards  # noqa: F401  a fixture
+from tests.audit.samples import entry_of
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs PostgreSQL when another database is under test: the suite runs once for each."""
+    if connection.vendor == "postgresql":
+        return
+    left_out = [item for item in items if item.get_closest_marker("postgres") is not None]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item.get_closest_marker("postgres") is None]
+
+
+@pytest.fixture
+def record(db: None) -> Callable[..., Any]:
+    """Return a function that appends one entry made by `entry_of`, in a transaction of its own."""
+    from django.db import transaction
+
+    from audit.services import append
+
+    def append_one(**given: Any) -> Any:
+        entry: Entry = entry_of(**given)
+        with transaction.atomic():
+            return append(entry)
+
+    return append_one
