@@ -95,15 +95,28 @@ class AuditRecord(models.Model):
             models.UniqueConstraint(
                 fields=("conversation_id", "number_in_conversation"), name="audit_record_one_place_in_chain"
             ),
+            # A comparison with NULL counts as passed in a CHECK: hence "is not null" beside each.
             models.CheckConstraint(
                 condition=Q(conversation_id__isnull=True, number_in_conversation__isnull=True)
-                | Q(conversation_id__isnull=False, number_in_conversation__gte=1),
+                | Q(
+                    conversation_id__isnull=False,
+                    number_in_conversation__isnull=False,
+                    number_in_conversation__gte=1,
+                ),
                 name="audit_record_number_with_conversation",
             ),
             models.CheckConstraint(
                 condition=Q(number_in_conversation__isnull=True, previous_in_conversation__isnull=True)
-                | Q(number_in_conversation=1, previous_in_conversation__isnull=True)
-                | Q(number_in_conversation__gt=1, previous_in_conversation__isnull=False),
+                | Q(
+                    number_in_conversation__isnull=False,
+                    number_in_conversation=1,
+                    previous_in_conversation__isnull=True,
+                )
+                | Q(
+                    number_in_conversation__isnull=False,
+                    number_in_conversation__gt=1,
+                    previous_in_conversation__isnull=False,
+                ),
                 name="audit_record_previous_with_number",
             ),
             models.CheckConstraint(condition=Q(outcome__in=OUTCOMES), name="audit_record_outcome_known"),

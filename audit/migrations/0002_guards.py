@@ -5,7 +5,7 @@ When their text changes, add a migration like this one with the new digest (a te
 
 from django.db import migrations
 
-GUARDS = ""
+GUARDS = "3332776abad02d41b8db31b90491d44be4f361a1318b795403ac2675bbd2bf79"
 
 
 class Migration(migrations.Migration):

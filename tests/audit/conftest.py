@@ -11,13 +11,17 @@ from tests.audit.flush import flush_past_the_guards  # noqa: F401  a fixture
 from tests.audit.samples import entry_of
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the counterpart of the marker `postgres`."""
+    config.addinivalue_line("markers", "sqlite: needs SQLite as the database under test")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs PostgreSQL when another database is under test: the suite runs once for each."""
-    if connection.vendor == "postgresql":
-        return
-    left_out = [item for item in items if item.get_closest_marker("postgres") is not None]
+    """Leave out what needs the other database: the suite runs once for each."""
+    other = "sqlite" if connection.vendor == "postgresql" else "postgres"
+    left_out = [item for item in items if item.get_closest_marker(other) is not None]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item.get_closest_marker("postgres") is None]
+    items[:] = [item for item in items if item.get_closest_marker(other) is None]
 
 
 @pytest.fixture

@@ -51,11 +51,13 @@ def test_composed_and_decomposed_text_give_the_same_bytes(text: str):
 
 
 def test_control_characters_are_escaped_as_the_rfc_says():
-    assert encode("\b\t\n\f\r\"\\\x1f\x7f/é") == '"\\b\\t\\n\\f\\r\\"\\\\\\u001f\x7f/é"'
+    assert encode('\b\t\n\f\r"\\\x1f\x7f/é') == '"\\b\\t\\n\\f\\r\\"\\\\\\u001f\x7f/é"'
 
 
 def test_keys_are_sorted_and_nothing_is_spaced():
-    assert encode({"b": [1, True, None], "a": {"z": "", "B": -1}}) == '{"a":{"B":-1,"z":""},"b":[1,true,null]}'
+    assert (
+        encode({"b": [1, True, None], "a": {"z": "", "B": -1}}) == '{"a":{"B":-1,"z":""},"b":[1,true,null]}'
+    )
 
 
 def test_a_time_becomes_utc_with_six_digits():

@@ -20,9 +20,16 @@ PLACE = Place(
 
 
 def test_the_body_is_this_text_to_the_byte():
-    entry = entry_of(subject=Subject(conversation_id=CALL), details={"mute": {"agent": True}}, after={"status": "requested"})
+    entry = entry_of(
+        subject=Subject(conversation_id=CALL),
+        details={"mute": {"agent": True}},
+        after={"status": "requested"},
+    )
     place = Place(
-        id=PLACE.id, recorded_at=PLACE.recorded_at, number_in_conversation=2, previous_in_conversation="ab" * 32
+        id=PLACE.id,
+        recorded_at=PLACE.recorded_at,
+        number_in_conversation=2,
+        previous_in_conversation="ab" * 32,
     )
     assert encode(body(entry, place=place)) == (
         '{"action":"injection.requested",'
@@ -52,7 +59,9 @@ def test_the_columns_follow_from_the_body():
     assert (found["id"], found["occurred_at"], found["conversation_id"]) == (PLACE.id, OCCURRED_AT, CALL)
 
 
-@pytest.mark.parametrize("action", ["injection", "Injection.requested", "injection.", ".a", "a..b", "a b.c", "a." + "b" * 80])
+@pytest.mark.parametrize(
+    "action", ["injection", "Injection.requested", "injection.", ".a", "a..b", "a b.c", "a." + "b" * 80]
+)
 def test_an_action_that_is_not_dotted_lower_case_is_refused(action: str):
     with pytest.raises(ValueError, match="dotted lower case"):
         entry_of(action=action)

@@ -51,17 +51,23 @@ def test_a_refusal_inside_a_transaction_is_an_error_of_the_caller():
 
 def test_what_is_returned_is_what_is_stored(record: Record):
     written = record(
-        subject=Subject(conversation_id=uuid4(), participant_id=uuid4(), clip_id=uuid4(), injection_id=uuid4()),
+        subject=Subject(
+            conversation_id=uuid4(), participant_id=uuid4(), clip_id=uuid4(), injection_id=uuid4()
+        ),
         reason_code="legal_notice",
         summary="Müller \u202e asked.",
     )
     stored = AuditRecord.objects.get()
     fields = [field.attname for field in AuditRecord._meta.concrete_fields]
-    assert {name: getattr(stored, name) for name in fields} == {name: getattr(written, name) for name in fields}
+    assert {name: getattr(stored, name) for name in fields} == {
+        name: getattr(written, name) for name in fields
+    }
 
 
 def test_the_stored_text_fits_its_hash_and_its_columns(record: Record):
-    record(subject=Subject(conversation_id=uuid4()), details={"reason": "näher"}, before={"a": 1}, after={"a": 2})
+    record(
+        subject=Subject(conversation_id=uuid4()), details={"reason": "näher"}, before={"a": 1}, after={"a": 2}
+    )
     stored = AuditRecord.objects.get()
     assert stored.leaf_hash == leaf_hash(stored.body)
     assert verification.faults_of(stored) == []
@@ -78,7 +84,11 @@ def test_records_of_one_call_are_numbered_and_linked(record: Record):
     call = uuid4()
     written = [record(subject=Subject(conversation_id=call)) for _ in range(3)]
     assert [item.number_in_conversation for item in written] == [1, 2, 3]
-    assert [item.previous_in_conversation for item in written] == [None, written[0].leaf_hash, written[1].leaf_hash]
+    assert [item.previous_in_conversation for item in written] == [
+        None,
+        written[0].leaf_hash,
+        written[1].leaf_hash,
+    ]
 
 
 def test_each_call_has_a_chain_of_its_own(record: Record):
@@ -120,7 +130,12 @@ def test_a_body_that_is_too_long_is_refused(record: Record):
 
 @pytest.mark.django_db
 def test_an_append_costs_two_statements():
-    with CaptureQueriesContext(connection, ) as queries, transaction.atomic():
+    with (
+        CaptureQueriesContext(
+            connection,
+        ) as queries,
+        transaction.atomic(),
+    ):
         append(entry_of(subject=Subject(conversation_id=uuid4())))
     assert len([query for query in queries.captured_queries if "SAVEPOINT" not in query["sql"]]) == 2
 
@@ -137,7 +152,9 @@ def test_a_fork_in_a_chain_is_refused_by_the_database(record: Record, monkeypatc
 @pytest.mark.django_db(transaction=True)
 def test_eight_writers_on_one_call_make_one_chain():
     call = uuid4()
-    failures = _in_threads(8, lambda: [append_refusal(entry_of(subject=Subject(conversation_id=call))) for _ in range(20)])
+    failures = _in_threads(
+        8, lambda: [append_refusal(entry_of(subject=Subject(conversation_id=call))) for _ in range(20)]
+    )
     chain = list(AuditRecord.objects.filter(conversation_id=call).order_by("number_in_conversation"))
     assert failures == []
     assert [item.number_in_conversation for item in chain] == list(range(1, 161))
@@ -151,7 +168,9 @@ def test_a_writer_on_another_call_does_not_wait():
     with transaction.atomic():
         append(entry_of(subject=Subject(conversation_id=uuid4())))
         # With a lock of the whole log this would wait for ever: the transaction above ends after it.
-        failures = _in_threads(1, lambda: append_refusal(entry_of(subject=Subject(conversation_id=uuid4()))), seconds=5)
+        failures = _in_threads(
+            1, lambda: append_refusal(entry_of(subject=Subject(conversation_id=uuid4()))), seconds=5
+        )
     assert failures == []
     assert AuditRecord.objects.count() == 2
 
