@@ -1,0 +1,113 @@
+"""Pages for what went wrong: what happened, what it means for the call, and the next step."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
+
+from injections.callers import caller_of
+from injections.services.refusals import record_refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What a person reads when something cannot be done."""
+
+    status: int
+    title: str
+    what: str
+    meaning: str
+    remedy: str
+
+
+_STALE_FORM = Trouble(
+    status=403,
+    title="This page was too old",
+    what="The form was opened before you logged in last, or by another site, so it was not accepted.",
+    meaning="Nothing was changed and nothing was played.",
+    remedy="Load the page again and repeat what you did.",
+)
+_BAD_REQUEST = Trouble(
+    status=400,
+    title="This request cannot be understood",
+    what="Something in it is not as the portal expects: it may be too large, or was changed on its way.",
+    meaning="Nothing was changed and nothing was played.",
+    remedy="Go back, load the page again, and repeat what you did.",
+)
+_FORBIDDEN = Trouble(
+    status=403,
+    title="This is not allowed",
+    what="You may not see this page or do this.",
+    meaning="Nothing was changed and nothing was played.",
+    remedy="Ask an administrator if you need it.",
+)
+_NOT_FOUND = Trouble(
+    status=404,
+    title="Nothing is here",
+    what="There is no such page, or it is not for you to see. A call that has ended leaves the board.",
+    meaning="Nothing was changed.",
+    remedy="Check the address, or start again from one of the pages above.",
+)
+
+
+def trouble_page(request: HttpRequest, trouble: Trouble) -> HttpResponse:
+    """Return `trouble` as a page, or as a notice on the page that htmx has open."""
+    context = {"trouble": trouble, "status_words": HTTPStatus(trouble.status).phrase}
+    if getattr(request, "htmx", False):
+        response = render(request, "trouble.html#notice", context, status=trouble.status)
+        response["HX-Retarget"] = "#notice"
+        response["HX-Reswap"] = "innerHTML"
+        return response
+    return render(request, "trouble.html", context, status=trouble.status)
+
+
+def to_login(request: HttpRequest) -> HttpResponse:
+    """Send whoever is not logged in, or no longer, to the login and afterwards back to the page they were on."""
+    if getattr(request, "htmx", False):
+        # A fragment cannot hold the login: the whole page has to go there.
+        back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(f"{reverse('login')}?{urlencode({'next': back})}")
+    back = request.get_full_path() if request.method == "GET" else "/"
+    return redirect(f"{reverse('login')}?{urlencode({'next': back})}")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without a valid token. Recorded when somebody is logged in: it may be another site's doing."""
+    if not request.user.is_authenticated:
+        return to_login(request) if getattr(request, "htmx", False) else trouble_page(request, _STALE_FORM)
+    by = caller_of(request)
+    record_refusal(
+        action="access.refused",
+        code="bad_request",
+        summary=f"A form sent to {request.path} in the name of {by.actor.name} carried no valid token.",
+        subject=None,
+        details={"check": reason[:200]},
+        by=by,
+    )
+    return trouble_page(request, _STALE_FORM)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django itself refuses: too large, too many fields, a suspicious host."""
+    return trouble_page(request, _BAD_REQUEST)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django's admin refuses."""
+    return trouble_page(request, _FORBIDDEN)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an address that leads nowhere."""
+    return trouble_page(request, _NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer our own fault. Without the database and without context: they may be what is broken."""
+    page = render_to_string("500.html", {"request_id": getattr(request, "request_id", "")})
+    return HttpResponse(page, status=500)

@@ -1,0 +1,185 @@
+"""The forms of the pages: what may come in, and what a person is told when it may not."""
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final
+
+from django import forms
+from django.db.models import QuerySet
+
+from injections.lifecycle import ENDED, Status
+from injections.models import AudioClip, Queue
+from injections.models.audio_clip import ClipStatus
+from injections.selectors import OPEN_QUESTIONS, InjectionFilter
+from injections.web.rows import SORTS, STATES, BoardFilter
+
+REASONS: Final = (
+    "Recording notice was not given",
+    "Disclosure required by law",
+    "Caller asked for a supervisor",
+    "Call is being taken over",
+    "Quality or safety concern",
+)
+LANGUAGES: Final = {
+    "en": "English", "es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "pt": "Portuguese",
+    "nl": "Dutch", "pl": "Polish", "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "hi": "Hindi", "ar": "Arabic",
+}
+_STATUS_CHOICES: Final = [
+    ("attention", "Unclear outcome"),
+    ("running", "Under way"),
+    *((status.value, status.value.capitalize()) for status in Status),
+]
+_VISIBLE: Final = re.compile(r"\w")
+
+
+class SwitchField(forms.TypedChoiceField):
+    """A checkbox that takes nothing but "on" or nothing at all."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            choices=[("on", "on")],
+            coerce=lambda value: value == "on",
+            empty_value=False,
+            required=False,
+            error_messages={"invalid_choice": "Switch this on or off; nothing else can be sent here."},
+        )
+
+
+class BoardFilterForm(forms.Form):
+    """Search, filters and order of the board; they stand in the address."""
+
+    q = forms.CharField(max_length=100, required=False)
+    queue = forms.ModelChoiceField(
+        queryset=Queue.objects.none(),
+        required=False,
+        error_messages={"invalid_choice": "This queue is not one of yours. Choose another."},
+    )
+    state = forms.ChoiceField(choices=[("", "Any state"), *STATES.items()], required=False)
+    sort = forms.ChoiceField(choices=[("", "Longest first"), *SORTS.items()], required=False)
+
+    def __init__(self, *args: Any, queues: QuerySet[Queue], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["queue"].queryset = queues  # type: ignore[attr-defined]
+
+    def narrowed(self) -> BoardFilter:
+        """Return the valid part of what was asked for."""
+        if not self.is_bound:
+            return BoardFilter()
+        self.is_valid()
+        data = self.cleaned_data
+        queue = data.get("queue")
+        return BoardFilter(
+            q=data.get("q") or "",
+            queue=None if queue is None else queue.pk,
+            state=data.get("state") or "",
+            sort=data.get("sort") or "",
+        )
+
+
+class ArmForm(forms.Form):
+    """What a supervisor agrees to before a barge: recording, who is muted, why, and which state of the call they saw."""
+
+    clip = forms.ModelChoiceField(
+        queryset=AudioClip.objects.none(),
+        error_messages={
+            "required": "Choose a recording.",
+            "invalid_choice": "This recording is not approved, or no longer. Choose another.",
+        },
+    )
+    agent_mute = SwitchField()
+    caller_mute = SwitchField()
+    normalize_level = SwitchField()
+    reason = forms.CharField(
+        max_length=500,
+        error_messages={
+            "required": "Say why you barge: choose one of the suggestions or write your own.",
+            "max_length": "Say it in at most 500 characters.",
+        },
+    )
+    participant_id = forms.UUIDField(error_messages={"required": "The page is incomplete. Open the call again."})
+    seen_version = forms.CharField(
+        max_length=32, error_messages={"required": "The page is incomplete. Open the call again."}
+    )
+
+    def __init__(self, *args: Any, clips: QuerySet[AudioClip], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["clip"].queryset = clips  # type: ignore[attr-defined]
+
+    def clean_reason(self) -> str:
+        """Refuse a reason without a single letter or digit: dots and blanks explain nothing."""
+        text = str(self.cleaned_data["reason"])
+        if _VISIBLE.search(text) is None:
+            raise forms.ValidationError("Say why you barge, in words.")
+        return text
+
+
+class InjectionFilterForm(forms.Form):
+    """Filters of the list of injections."""
+
+    status = forms.ChoiceField(choices=[("", "Any status"), *_STATUS_CHOICES], required=False)
+    q = forms.CharField(max_length=100, required=False)
+    day = forms.DateField(required=False, error_messages={"invalid": "Give a day like 2026-11-22."})
+    before = forms.UUIDField(required=False)
+
+    def narrowed(self) -> InjectionFilter:
+        """Return the valid part of what was asked for."""
+        self.is_valid()
+        data = self.cleaned_data
+        day = data.get("day")
+        since = None if day is None else datetime.combine(day, time(), tzinfo=UTC)
+        return InjectionFilter(
+            statuses=_statuses(data.get("status") or ""),
+            text=data.get("q") or "",
+            since=since,
+            until=None if since is None else _next_day(since),
+            before=data.get("before"),
+        )
+
+
+class ClipFilterForm(forms.Form):
+    """Filters of the list of recordings."""
+
+    status = forms.ChoiceField(choices=[("", "Any state"), *ClipStatus.choices], required=False)
+    q = forms.CharField(max_length=100, required=False)
+
+
+class ClipUploadForm(forms.Form):
+    """A new recording. What the bytes are is found by decoding them, not by asking."""
+
+    file = forms.FileField(
+        max_length=200,
+        error_messages={
+            "required": "Choose a recording: a WAV, MP3 or OGG file.",
+            "empty": "This file is empty. Choose another.",
+            "max_length": "The name of this file is too long. Rename it to at most 200 characters.",
+        },
+    )
+    title = forms.CharField(max_length=120, error_messages={"required": "Give it a title that supervisors will recognise."})
+    language = forms.ChoiceField(choices=list(LANGUAGES.items()), initial="en")
+    transcript = forms.CharField(
+        max_length=2000,
+        error_messages={"required": "Write down what is said: whoever approves it, and whoever cannot hear it, relies on it."},
+    )
+
+
+class DecisionForm(forms.Form):
+    """Why a recording is rejected."""
+
+    reason = forms.CharField(
+        max_length=500, error_messages={"required": "Say what has to be better, so that it can be done again."}
+    )
+
+
+def _statuses(chosen: str) -> tuple[str, ...]:
+    if chosen == "attention":
+        return OPEN_QUESTIONS
+    if chosen == "running":
+        return tuple(status for status in Status if status not in ENDED and status not in OPEN_QUESTIONS)
+    return (chosen,) if chosen else ()
+
+
+def _next_day(day: datetime) -> datetime | None:
+    try:
+        return day + timedelta(days=1)
+    except OverflowError:
+        return None

@@ -1,0 +1,142 @@
+"""What the barge panel shows in each of its states: the form, armed, result, gone."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from injections import media, selectors
+from injections.callers import Caller
+from injections.models import AudioClip, InjectionRequest, LiveCall
+from injections.reasons import reason
+from injections.web.armed import Armed
+from injections.web.forms import LANGUAGES, REASONS, ArmForm
+from injections.web.results import story
+from injections.web.verdicts import blocking, checklist
+from injections.web.words import length, masked_number, seconds_since, sentence, spoken, waveform_path
+
+KEYS = 9  # the first nine recordings have a number key
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One recording that may be chosen."""
+
+    clip: AudioClip
+    key: str
+    length: str
+    language: str
+    waveform: str
+    width: int
+    listen: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Why something was not done: what happened, what it means for the call, the next step."""
+
+    what: str
+    meaning: str
+    remedy: str
+
+
+def call_context(call: LiveCall, *, now: datetime) -> dict[str, Any]:
+    """Return heading and checklist of a call."""
+    is_busy = call.pk in selectors.busy_conversations(among=[call.pk])
+    checks = checklist(call, is_busy=is_busy, now=now)
+    return {
+        "call": call,
+        "conversation_id": call.pk,
+        "caller_number": masked_number(call.caller),
+        "connected_for": spoken(seconds_since(call.connected_at, now=now)) if call.connected_at else "",
+        "checks": checks,
+        "blocked_by": blocking(checks),
+    }
+
+
+def form_context(
+    call: LiveCall, *, form: ArmForm | None = None, armed: Armed | None = None, code: str = "", by: Caller
+) -> dict[str, Any]:
+    """Return the panel before arming, with what was already chosen: by a refused form or a barge that was disarmed."""
+    chosen = _chosen(form, armed)
+    errors = {} if form is None else {name: list(messages)[0] for name, messages in form.errors.items()}
+    return call_context(call, now=timezone.now()) | {
+        "panel_state": "form",
+        "choices": _choices(selectors.playable_clips(by=by), chosen=str(chosen["clip"])),
+        "chosen": chosen,
+        "errors": errors,
+        "reasons": REASONS,
+        "notice": _notice(code) if code else None,
+    }
+
+
+def armed_context(call: LiveCall, *, armed: Armed, token: str, clip: AudioClip) -> dict[str, Any]:
+    """Return the armed panel: everything agreed in one sentence, and how long it stays dangerous."""
+    now = timezone.now()
+    safe_at = now + timedelta(seconds=settings.INJECT_ARMED_S)
+    return call_context(call, now=now) | {
+        "panel_state": "armed",
+        "armed": armed,
+        "armed_version": armed.seen_version,
+        "token": token,
+        "clip": clip,
+        "clip_length": spoken(armed.max_duration_ms / 1000 + 0.5),
+        "first_name": (call.agent_name or "the agent").split()[0],
+        "armed_s": settings.INJECT_ARMED_S,
+        "safe_at": safe_at,
+    }
+
+
+def result_context(injection: InjectionRequest) -> dict[str, Any]:
+    """Return what became of an injection."""
+    return {
+        "panel_state": "result",
+        "injection": injection,
+        "conversation_id": injection.conversation_id,
+        "story": story(injection),
+    }
+
+
+def gone_context() -> dict[str, Any]:
+    """Return the panel of a call that is not there, or no longer."""
+    return {"panel_state": "gone", "call": None}
+
+
+def _chosen(form: ArmForm | None, armed: Armed | None) -> dict[str, Any]:
+    names = ("agent_mute", "caller_mute", "normalize_level")
+    if armed is not None:
+        values = asdict(armed)
+        return {"clip": armed.clip_id, "reason": armed.reason, **{name: values[name] for name in names}}
+    if form is not None:
+        data = form.data
+        return {
+            "clip": data.get("clip", ""),
+            "reason": data.get("reason", "")[:1000],
+            **{name: data.get(name) == "on" for name in names},
+        }
+    # A notice is for the caller: the agent does not talk over it, and it sounds as loud as the call.
+    return {"clip": "", "reason": "", "agent_mute": True, "caller_mute": False, "normalize_level": True}
+
+
+def _choices(clips: Any, *, chosen: str) -> list[Choice]:
+    return [
+        Choice(
+            clip=clip,
+            key=str(place) if place <= KEYS else "",
+            length=length(clip.duration_ms),
+            language=LANGUAGES.get(clip.language, clip.language),
+            waveform=waveform_path(clip.waveform),
+            width=max(1, len(clip.waveform)) * 2,
+            listen=media.listen_path(clip),
+            is_chosen=str(clip.pk) == chosen,
+        )
+        for place, clip in enumerate(clips, start=1)
+    ]
+
+
+def _notice(code: str) -> Notice:
+    known = reason(code)
+    return Notice(what=sentence(known.sentence), meaning="Nothing was played.", remedy=known.remedy)

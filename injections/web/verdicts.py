@@ -1,0 +1,145 @@
+"""Whether a call may be barged, as the board shows it: a judgement of what is known, with its reason in words.
+
+Only the board's opinion. What decides is asked anew of the platform when the recording is sent.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from injections.models import LiveCall
+from injections.reasons import reason
+from injections.services.admission import OLDEST_VIEW
+from injections.web.words import seconds_since, spoken
+
+STALE_AFTER: Final = timedelta(seconds=10)  # from here on the page says that it may be out of date
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A state in three ways at once: a hue (go, caution, stop, plain), a shape, and words."""
+
+    hue: str
+    shape: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the checklist: what must hold, whether it does, and what is known of it."""
+
+    holds: bool
+    words: str
+    detail: str
+    remedy: str = ""
+    code: str = ""
+
+
+_YES: Final = Badge("go", "✓", "Yes")
+_CONSENT_WORDS: Final = {
+    "attributes_missing": "No consent on record",
+    "consent_missing": "No consent on record",
+    "consent_denied": "Agent declined",
+    "consent_withdrawn": "Consent withdrawn",
+}
+_STATES: Final = {
+    "alerting": Badge("plain", "○", "Ringing"),
+    "connected": Badge("go", "●", "Connected"),
+    "held": Badge("caution", "Ⅱ", "On hold"),
+    "secure_pause": Badge("plain", "■", "Secure pause"),
+    "barged": Badge("plain", "◐", "Being barged"),
+}
+STATE_WORDS: Final = {code: badge.words for code, badge in _STATES.items()}
+
+
+def state_code(call: LiveCall, *, is_busy: bool) -> str:
+    """Return the one word for what the call is in; `is_busy`: a recording of ours is playing or due in it."""
+    if call.is_secure_paused:
+        return "secure_pause"
+    if call.is_held:
+        return "held"
+    if call.state != "connected":
+        return "alerting"
+    return "barged" if call.barged_by or is_busy else "connected"
+
+
+def state_badge(code: str) -> Badge:
+    """Return the badge of a state code."""
+    return _STATES[code]
+
+
+def verdict(call: LiveCall, *, is_busy: bool, now: datetime) -> Badge:
+    """Return whether `call` may be barged now, the gravest reason against it first."""
+    if call.consent_reason:
+        return Badge("stop", "✕", _CONSENT_WORDS.get(call.consent_reason, "No consent"))
+    if call.is_secure_paused:
+        return Badge("stop", "✕", "Card data being taken")
+    if call.barged_by or is_busy:
+        return Badge("plain", "◐", f"{call.barged_by} is barging" if call.barged_by else "Recording playing")
+    if call.is_held:
+        return Badge("caution", "–", "Not now: on hold")
+    if call.state != "connected" or call.agent_participant_id is None:
+        return Badge("caution", "–", "Not yet: ringing")
+    if is_stale(call, now=now):
+        return Badge("caution", "–", "Checking again")
+    return _YES
+
+
+def is_stale(call: LiveCall, *, now: datetime) -> bool:
+    """Tell whether the last word of the platform on `call` is too old to be shown as the present."""
+    return now - call.seen_at > STALE_AFTER
+
+
+def checklist(call: LiveCall, *, is_busy: bool, now: datetime) -> tuple[Check, ...]:
+    """Return what must hold before a recording may go into `call`, each line with what is known of it."""
+    is_connected = call.state == "connected"
+    age = f"{int(seconds_since(call.seen_at, now=now))} s ago"
+    return (
+        Check(is_connected, "Call is active", age, *_against(is_connected, "call_not_active")),
+        _agent_check(call, is_connected=is_connected),
+        _consent_check(call),
+        _state_check(not call.is_held, "Not on hold", "The caller is on hold", "on_hold"),
+        _state_check(not call.is_secure_paused, "No secure pause", "Card data is being taken", "secure_pause"),
+        _busy_check(call, is_busy=is_busy),
+        _age_check(call, now=now),
+    )
+
+
+def blocking(checks: tuple[Check, ...]) -> Check | None:
+    """Return the first line that forbids a barge, or None."""
+    return next((check for check in checks if not check.holds), None)
+
+
+def _against(holds: bool, code: str) -> tuple[str, str]:
+    return ("", "") if holds else (reason(code).remedy, code)
+
+
+def _state_check(holds: bool, words: str, otherwise: str, code: str) -> Check:
+    return Check(holds, words if holds else otherwise, "", *_against(holds, code))
+
+
+def _agent_check(call: LiveCall, *, is_connected: bool) -> Check:
+    holds = is_connected and call.agent_participant_id is not None
+    words = "Agent is connected" if holds else "Agent is not connected"
+    return Check(holds, words, call.agent_name, *_against(holds, "agent_not_connected"))
+
+
+def _consent_check(call: LiveCall) -> Check:
+    if not call.consent_reason:
+        return Check(holds=True, words="Agent consented to supervision", detail="asked again when it is sent")
+    words = _CONSENT_WORDS.get(call.consent_reason, "No consent")
+    return Check(False, words, "", *_against(False, call.consent_reason))
+
+
+def _busy_check(call: LiveCall, *, is_busy: bool) -> Check:
+    if call.barged_by:
+        return Check(False, f"{call.barged_by} is barging", "", "Wait until the barge has ended.", "call_busy")
+    return _state_check(not is_busy, "Nobody else is playing into it", "A recording is playing or due", "call_busy")
+
+
+def _age_check(call: LiveCall, *, now: datetime) -> Check:
+    if now - call.seen_at > OLDEST_VIEW:
+        age = spoken(seconds_since(call.seen_at, now=now))
+        return Check(False, "Information is too old", f"{age} old", "Wait until the call has been read again.", "call_changed")
+    words = "Information is being read again" if is_stale(call, now=now) else "Information is fresh"
+    return Check(holds=True, words=words, detail="")

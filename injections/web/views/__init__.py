@@ -1,0 +1,1 @@
+"""Views: translate, one domain call, translate back."""

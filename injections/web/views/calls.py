@@ -1,0 +1,63 @@
+"""Live calls: the board, and its rows alone for whoever has it open."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from injections import selectors
+from injections.callers import Caller, caller_of
+from injections.roles import Action
+from injections.web.access import home_of, requires
+from injections.web.errors import to_login
+from injections.web.forms import BoardFilterForm
+from injections.web.rows import board
+
+
+@require_GET
+def live_calls(request: HttpRequest) -> HttpResponseBase:
+    """Show the board. It is also the front door: other roles are led to where their own work begins."""
+    if not request.user.is_authenticated:
+        return to_login(request)
+    caller = caller_of(request)
+    if not caller.may(Action.SEE_CALLS) and home_of(caller) != request.path:
+        return redirect(home_of(caller))
+    return _board(request)
+
+
+@requires(Action.SEE_CALLS)
+def _board(request: HttpRequest) -> HttpResponse:
+    context = board_context(request, by=caller_of(request))
+    return render(request, "calls/board.html", context, status=context["board_status"])
+
+
+@require_GET
+@requires(Action.SEE_CALLS)
+def live_calls_rows(request: HttpRequest) -> HttpResponse:
+    """Return the rows alone: for the poll of an open board, and for a filter that was changed there."""
+    context = board_context(request, by=caller_of(request))
+    response = render(request, "calls/board.html#rows", context, status=context["board_status"])
+    if request.htmx.trigger == "filters":  # type: ignore[attr-defined]
+        response["HX-Replace-Url"] = _address(request, context["narrowed"].query)
+    return response
+
+
+def board_context(request: HttpRequest, *, by: Caller) -> dict[str, Any]:
+    """Return what the board's template needs, with or without a panel beside it."""
+    form = BoardFilterForm(request.GET, queues=selectors.queues(by=by))
+    narrowed = form.narrowed()
+    return {
+        "filters": form,
+        "narrowed": narrowed,
+        "board": board(narrowed=narrowed, now=timezone.now(), by=by),
+        "selected": request.GET.get("selected", ""),
+        "board_status": 400 if form.errors else 200,
+    }
+
+
+def _address(request: HttpRequest, query: str) -> str:
+    """Return the address of the page that is open, with the new filter instead of the old one."""
+    page: str = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+    return page.partition("?")[0] + query

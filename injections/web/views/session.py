@@ -1,0 +1,43 @@
+"""Logging in and out."""
+
+from typing import cast
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+
+from injections.callers import caller_of
+from injections.web.access import home_of
+
+
+class PortalAuthenticationForm(AuthenticationForm):
+    """Django's own, with the sentence that says what to do."""
+
+    error_messages = {  # noqa: RUF012  Django's form declares it so
+        "invalid_login": "User name and password do not match. Both tell capitals from small letters.",
+        "inactive": "This account is switched off. Ask an administrator.",
+    }
+
+
+@method_decorator(never_cache, name="dispatch")
+class PortalLoginView(LoginView):
+    """The login; afterwards everybody lands where their work begins."""
+
+    template_name = "login.html"
+    authentication_form = PortalAuthenticationForm
+
+    def get_default_redirect_url(self) -> str:
+        """Return the first page of this person's role."""
+        return home_of(caller_of(self.request))
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        """Answer a failed login as what it is."""
+        response = super().form_invalid(form)
+        response.status_code = 400
+        return cast("HttpResponse", response)
+
+
+login = PortalLoginView.as_view()
+logout = LogoutView.as_view()
