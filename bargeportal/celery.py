@@ -1,6 +1,7 @@
 """The Celery application: `celery -A bargeportal worker`. The tasks are in `injections.tasks`."""
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
@@ -25,10 +26,10 @@ def use_the_portal_logging(**_: Any) -> None:
 
 @worker_ready.connect
 def say_ready(**_: Any) -> None:
-    """Tell whoever reads the log, `manage.py up` among them, that tasks are taken from now on."""
-    import logging
-
-    logging.getLogger(__name__).info("worker ready")
+    """Tell `manage.py up` that tasks are taken from now on, and ask the platform for its reports at once."""
+    sys.stderr.write("worker ready\n")  # not a log line: it must come at any LOG_LEVEL
+    sys.stderr.flush()
+    app.send_task("injections.register")
 
 
 @beat_embedded_init.connect

@@ -17,8 +17,8 @@ _HEADERS: Final = {
 class RequestContext:
     """Gives each request an id and the moment of its arrival; the answer repeats the id.
 
-    `request.received_at` is a monotonic reading (`time.perf_counter`). The gateway takes it before the body is
-    read, so that waiting for a thread counts as latency too.
+    `request.received_at` is a monotonic reading (`time.perf_counter`). The gateway takes it before the body
+    is read, so that waiting for a thread counts as latency too.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

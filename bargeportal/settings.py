@@ -191,6 +191,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         "polling_interval": 0.1,
     }
 )
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "injections.sweep", "schedule": 1.0, "options": {"expires": 5}},
+    "deliver-qa": {"task": "injections.deliver_qa", "schedule": 1.0, "options": {"expires": 5}},
+    "register": {"task": "injections.register", "schedule": 60.0, "options": {"expires": 30}},
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # the table is the queue: what one worker holds back, another cannot do
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
 LOGGING = {
     "version": 1,

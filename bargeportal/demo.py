@@ -1,0 +1,150 @@
+"""What a fresh portal needs to be tried: roles, five people, the simulator's queues, spoken recordings.
+
+Everything here may run again at any time: what is there already stays as it is.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, TypedDict
+from uuid import UUID
+
+from django.apps import apps
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import Group, Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.db.models import Q
+
+from audit.entry import Actor, Source
+from injections.callers import Caller, roles_of
+from injections.models import AudioClip, Queue
+from injections.roles import Role
+
+# Username, first name, last name, role.
+PEOPLE: Final = (
+    ("supervisor", "Sofia", "Marin", Role.SUPERVISOR),
+    ("compliance", "Conrad", "Osei", Role.COMPLIANCE),
+    ("audioadmin", "Aiko", "Lindqvist", Role.AUDIO_ADMIN),
+    ("approver", "Amara", "Novak", Role.CLIP_APPROVER),
+    ("admin", "Adrian", "Kowalski", Role.ADMINISTRATOR),
+)
+# The queues of the simulator, and whether the demo's supervisor has them.
+QUEUES: Final = (
+    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c3"), "Cards", True),
+    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c4"), "Mortgages", True),
+    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c5"), "Collections", True),
+    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c6"), "Fraud desk", False),
+)
+_TABLES_OF_ROLE: Final[dict[Role, tuple[str, ...]]] = {
+    Role.COMPLIANCE: ("audit.view_*", "injections.view_*"),
+    Role.ADMINISTRATOR: (
+        "auth.add_user",
+        "auth.change_user",
+        "auth.view_user",
+        "auth.view_group",
+        "injections.add_queue",
+        "injections.change_queue",
+        "injections.view_queue",
+    ),
+}
+_RECORDINGS: Final = Path(apps.get_app_config("injections").path) / "demo"
+
+
+class Recording(TypedDict):
+    """One entry of `recordings.json`."""
+
+    file: str
+    title: str
+    language: str
+    transcript: str
+
+
+def seed_roles() -> None:
+    """Make a group of each role, with its rights in the admin."""
+    for role in Role:
+        group, _ = Group.objects.get_or_create(name=role.value)
+        group.permissions.set(_permissions(_TABLES_OF_ROLE.get(role, ())))
+
+
+def seed_people(*, password: str) -> None:
+    """Make the demo's people; all of them log in with `password` afterwards."""
+    hashed = make_password(password)  # once: it is made to be slow, and they share the password anyway
+    for username, first, last, role in PEOPLE:
+        user, is_new = User.objects.get_or_create(
+            username=username,
+            defaults={
+                "first_name": first,
+                "last_name": last,
+                "password": hashed,
+                "is_staff": role in _TABLES_OF_ROLE,
+            },
+        )
+        user.groups.add(Group.objects.get(name=role.value))
+        if not is_new and not check_password(password, user.password):
+            user.password = hashed
+            user.save(update_fields=["password"])
+
+
+def seed_queues() -> None:
+    """Make the simulator's queues and give the demo's supervisor hers."""
+    supervisor = User.objects.get(username="supervisor")
+    for queue_id, name, is_hers in QUEUES:
+        queue, is_new = Queue.objects.get_or_create(pk=queue_id, defaults={"name": name})
+        if is_new and is_hers:
+            queue.supervisors.add(supervisor)
+
+
+def seed_recordings(*, where: str) -> int:
+    """Upload and approve the demo recordings that are not there yet, as people would; return how many."""
+    from injections.services.clips import approve_clip, upload_clip
+
+    known = set(AudioClip.objects.values_list("sha256", flat=True))
+    count = 0
+    for recording in _recordings():
+        content = (_RECORDINGS / recording["file"]).read_bytes()
+        if hashlib.sha256(content).hexdigest() in known:
+            continue
+        clip = upload_clip(
+            file=SimpleUploadedFile(recording["file"], content),
+            title=recording["title"],
+            transcript=recording["transcript"],
+            language=recording["language"],
+            by=caller_named("audioadmin", where=where),
+        )
+        approve_clip(clip_id=clip.pk, by=caller_named("approver", where=where))
+        count += 1
+    return count
+
+
+def seed(*, password: str, where: str) -> None:
+    """Make everything that the demo needs and that is not there yet."""
+    with transaction.atomic():
+        seed_roles()
+        seed_people(password=password)
+        seed_queues()
+    seed_recordings(where=where)
+
+
+def caller_named(username: str, *, where: str) -> Caller:
+    """Return the user of this name as the one who acts, in the command `where`."""
+    user = User.objects.get(username=username)
+    roles = roles_of(user)
+    actor = Actor(kind="user", id=str(user.pk), name=user.get_full_name(), role=", ".join(sorted(roles)))
+    return Caller(user=user, roles=roles, actor=actor, source=Source(where=where))
+
+
+def _recordings() -> list[Recording]:
+    listed: list[Recording] = json.loads((_RECORDINGS / "recordings.json").read_text(encoding="utf-8"))
+    return listed
+
+
+def _permissions(patterns: Iterable[str]) -> list[Permission]:
+    """Return the permissions named like `auth.view_user` or `audit.view_*`."""
+    wanted: Any = Q(pk__in=[])
+    for pattern in patterns:
+        app, _, name = pattern.partition(".")
+        named = Q(codename__startswith=name[:-1]) if name.endswith("*") else Q(codename=name)
+        wanted |= Q(content_type__app_label=app) & named
+    return list(Permission.objects.filter(wanted))

@@ -1,0 +1,23 @@
+"""`manage.py seed_demo`: people, queues and recordings to try the portal with."""
+
+import os
+import secrets
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from bargeportal import demo
+
+
+class Command(BaseCommand):
+    """Seed the demo; it may run again at any time."""
+
+    help = "Make the demo's roles, people, queues and recordings, where they are not there yet."
+    requires_system_checks: list[str] = []  # noqa: RUF012  declared so by Django; needs no platform
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Seed, and say how to log in."""
+        password = os.environ.get("DEMO_PASSWORD", "").strip() or secrets.token_urlsafe(9)
+        demo.seed(password=password, where="manage.py seed_demo")
+        names = ", ".join(username for username, *_ in demo.PEOPLE)
+        self.stdout.write(f"Log in as {names}; the password is {password}")

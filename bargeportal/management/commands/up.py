@@ -1,0 +1,122 @@
+"""`manage.py up`: the whole portal on this machine, until Ctrl-C."""
+
+import contextlib
+import os
+import secrets
+import sys
+import time
+from argparse import ArgumentParser, BooleanOptionalAction
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from bargeportal import starting
+from bargeportal.processes import free_port, is_port_free
+from bargeportal.starting import Plan
+from bargeportal.supervision import DiedAtStart, StopRequested, Supervisor
+
+_READY_WITHIN_S: Final = 60.0
+
+
+class Command(BaseCommand):
+    """Start web, worker, watcher and simulator, and keep them running."""
+
+    help = "Start everything, say when it is ready, keep it running, stop it all on Ctrl-C."
+    requires_system_checks: list[str] = []  # noqa: RUF012  declared so by Django; run below, with what is set here
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command line."""
+        parser.add_argument(
+            "--port", type=_port, default=settings.PORT, help="the port of the web server (PORT)"
+        )
+        parser.add_argument(
+            "--simulator",
+            action=BooleanOptionalAction,
+            default=True,
+            help="run against a simulated contact centre, or against GENESYS_API_URL or the region",
+        )
+        parser.add_argument(
+            "--demo",
+            action=BooleanOptionalAction,
+            default=None,
+            help="make demo people, queues and recordings; by default with the simulator",
+        )
+
+    def handle(self, *_args: Any, port: int, simulator: bool, demo: bool | None, **_options: Any) -> None:
+        """Start, wait, run, stop."""
+        if not is_port_free(port):
+            raise CommandError(
+                f"Port {port} is taken. Stop what listens there, or choose another: PORT=8001 make run"
+            )
+        if not simulator:
+            call_command("check")
+        plan = starting.plan(
+            port=port,
+            simulator_port=free_port() if simulator else None,
+            with_demo=simulator if demo is None else demo,
+            environment=os.environ,
+        )
+        try:
+            with (
+                Supervisor(clock=time.monotonic, say=self._say) as supervisor,
+                contextlib.suppress(StopRequested),
+            ):
+                self._start(supervisor, plan)
+                supervisor.run()
+                self._say("stopping")
+        except DiedAtStart as error:
+            raise CommandError(f"The portal did not start: {error}.") from None
+
+    def _start(self, supervisor: Supervisor, plan: Plan) -> None:
+        began = timezone.now()
+        if plan.simulator_port is not None:
+            supervisor.start(starting.program("simulator", plan))
+        self._prepare()
+        for name in ("web", "worker", "watcher"):
+            supervisor.start(starting.program(name, plan))
+        logins = self._seed() if plan.with_demo else ""
+        starting.close_database()
+        supervisor.wait_until(
+            lambda: supervisor.are_ready(*plan.names) and starting.answers(plan.port),
+            within_s=_READY_WITHIN_S,
+            what="the portal",
+        )
+        supervisor.wait_until(
+            lambda: starting.watcher_news(since=began) is not None,
+            within_s=_READY_WITHIN_S,
+            what="the watcher",
+        )
+        problem = starting.watcher_news(since=began)
+        if problem:
+            self._say(f"no live calls yet: {problem}")
+        self.stdout.write(logins)
+        self.stdout.write(f"ready http://127.0.0.1:{plan.port}")
+        self.stdout.flush()
+
+    def _prepare(self) -> None:
+        starting.prepare_folders()
+        starting.prepare_database()
+        starting.prepare_static()
+        starting.close_database()
+
+    def _seed(self) -> str:
+        from bargeportal import demo
+
+        password = os.environ.get("DEMO_PASSWORD", "").strip() or secrets.token_urlsafe(9)
+        demo.seed(password=password, where="manage.py up")
+        names = ", ".join(username for username, *_ in demo.PEOPLE)
+        return f"Log in as one of {names}; the password of each is {password}"
+
+    def _say(self, line: str) -> None:
+        sys.stderr.write(f"up        | {line}\n")
+        sys.stderr.flush()
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise ValueError(text)
+    return port

@@ -1,0 +1,170 @@
+"""What `manage.py up` needs before and beside its processes: programs, folders, database, static files."""
+
+import fcntl
+import hashlib
+import http.client
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Final
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from bargeportal.supervision import Program
+
+_STATIC_SOURCES: Final = ("injections/static", "audit/static", "requirements.lock")
+# Nothing of these is ever shown: the HTTP API answers JSON alone.
+_UNUSED_STATIC: Final = ["rest_framework"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What this start consists of."""
+
+    port: int
+    simulator_port: int | None  # None: a real platform
+    with_demo: bool
+    environment: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of its processes in the order of their start."""
+        return (*(("simulator",) if self.simulator_port is not None else ()), "web", "worker", "watcher")
+
+
+def plan(*, port: int, simulator_port: int | None, with_demo: bool, environment: Mapping[str, str]) -> Plan:
+    """Return the plan with the environment of its processes."""
+    env = {
+        "DJANGO_SETTINGS_MODULE": "bargeportal.settings",
+        **environment,
+        "PORT": str(port),
+        "PYTHONUNBUFFERED": "1",
+    }
+    env.setdefault("PORTAL_BASE_URL", f"http://127.0.0.1:{port}")
+    if simulator_port is not None:
+        address = f"http://127.0.0.1:{simulator_port}"
+        env |= {"GENESYS_API_URL": address, "GENESYS_LOGIN_URL": address}
+        env |= {"GENESYS_CLIENT_ID": "barge-portal", "GENESYS_CLIENT_SECRET": secrets.token_urlsafe(24)}
+        env.pop("GENESYS_CLIENT_SECRET_FILE", None)
+    return Plan(port, simulator_port, with_demo, env)
+
+
+def program(name: str, plan: Plan) -> Program:
+    """Return the program of this name in `plan`."""
+    return Program(name, [sys.executable, *_arguments(name, plan)], plan.environment, _READY.get(name, ""))
+
+
+_READY: Final = {"simulator": "simulator ready", "worker": "worker ready"}
+
+
+def _arguments(name: str, plan: Plan) -> list[str]:
+    manage = str(settings.BASE_DIR / "manage.py")
+    match name:
+        case "simulator":
+            return ["-m", "injections.genesys.simulator", "--port", str(plan.simulator_port)]
+        case "web":
+            return ["-m", "bargeportal.serve"]
+        case "worker":
+            schedule = str(settings.PORTAL_DATA_DIR / "queue-control" / "beat")
+            return [
+                *("-m", "celery", "-A", "bargeportal", "worker", "--beat", "--schedule", schedule),
+                *("--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING"),
+                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            ]
+        case _:
+            return [manage, "watch", "--skip-checks"]
+
+
+def prepare_folders() -> None:
+    """Make the data folder, and forget nudges of an earlier run: the table knows better what is due."""
+    for name in ("queue", "queue-control"):
+        shutil.rmtree(settings.PORTAL_DATA_DIR / name, ignore_errors=True)
+    for name in ("clips", "queue", "queue-control"):
+        (settings.PORTAL_DATA_DIR / name).mkdir(parents=True, exist_ok=True)
+
+
+def hold_data_dir() -> IO[str] | None:
+    """Return a file whose lock says that this data folder is in use, or None when another process has it."""
+    settings.PORTAL_DATA_DIR.mkdir(parents=True, exist_ok=True)
+    file = (settings.PORTAL_DATA_DIR / "up.lock").open("w", encoding="ascii")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def prepare_database() -> bool:
+    """Bring the database to the newest form; return whether anything had to be done."""
+    executor = MigrationExecutor(connections["default"])
+    todo = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if todo:
+        call_command("migrate", interactive=False, verbosity=0)
+    return bool(todo)
+
+
+def prepare_static() -> bool:
+    """Collect the static files when one of them, or a dependency, changed; return whether that was so."""
+    digest = _fingerprint()
+    stamp = settings.STATIC_ROOT / ".collected"
+    if stamp.is_file() and stamp.read_text(encoding="ascii") == digest:
+        return False
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True, ignore_patterns=_UNUSED_STATIC)
+    stamp.write_text(digest, encoding="ascii")
+    return True
+
+
+def close_database() -> None:
+    """Let go of the database: while the others work, this process holds none of its locks."""
+    connections.close_all()
+
+
+def answers(port: int) -> bool:
+    """Tell whether the web server answers on `port`."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().read() == b"ok"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def watcher_news(*, since: datetime) -> str | None:
+    """Return None while the watcher said nothing since `since`, then its problem, or "" for none."""
+    from injections.models import FeedState
+
+    try:
+        feed = FeedState.objects.filter(pk=1).first()
+    finally:
+        close_database()
+    if feed is None:
+        return None
+    if feed.snapshot_at is not None and feed.snapshot_at >= since:
+        return ""
+    return feed.problem or None
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for source in _STATIC_SOURCES:
+        for path in sorted(_files(settings.BASE_DIR / source)):
+            stat = path.stat()
+            digest.update(
+                f"{path.relative_to(settings.BASE_DIR)} {stat.st_size} {stat.st_mtime_ns}\n".encode()
+            )
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [Path(at, name) for at, _, names in os.walk(path) for name in names]
