@@ -23,6 +23,11 @@ class Caller:
     actor: Actor
     source: Source
 
+    @property
+    def label(self) -> str:
+        """Return a name for sentences about this caller."""
+        return self.actor.name or "Somebody who is not logged in"
+
     def may(self, action: Action) -> bool:
         """Tell whether the roles of this caller allow `action`."""
         return may(self.roles, action)
@@ -73,15 +78,15 @@ def system_caller(*, where: str) -> Caller:
     )
 
 
+def anonymous_caller(request: HttpRequest) -> Caller:
+    """Return whoever sent `request` without a login or token that holds."""
+    return Caller(user=None, roles=frozenset(), actor=Actor(kind="anonymous"), source=source_of(request))
+
+
 def _caller(request: HttpRequest) -> Caller:
     user = request.user
     if not isinstance(user, User):
-        return Caller(
-            user=None,
-            roles=frozenset(),
-            actor=Actor(kind="anonymous", id="", name="", role=""),
-            source=source_of(request),
-        )
+        return anonymous_caller(request)
     roles = roles_of(user)
     return Caller(
         user=user,

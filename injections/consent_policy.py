@@ -39,7 +39,7 @@ def decide(state: CallState, *, key: str) -> ConsentDecision:
     if state.participant is None:
         reasons.append("participant_not_in_call")
     else:
-        if state.participant.state not in {None, "connected"}:
+        if state.participant.state not in {"", "connected"}:  # a gateway may leave it out
             reasons.append("agent_not_connected")
         consent = consent_reason(state.participant.custom_attributes, key=key)
         if consent is not None:

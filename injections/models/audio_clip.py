@@ -57,7 +57,11 @@ class AudioClip(models.Model):
                 condition=(
                     Q(status=ClipStatus.DRAFT, decided_at__isnull=True, decided_by__isnull=True)
                     | Q(status=ClipStatus.RETIRED)
-                    | Q(status__in=(ClipStatus.APPROVED, ClipStatus.REJECTED), decided_at__isnull=False, decided_by__isnull=False)
+                    | Q(
+                        status__in=(ClipStatus.APPROVED, ClipStatus.REJECTED),
+                        decided_at__isnull=False,
+                        decided_by__isnull=False,
+                    )
                 ),
             ),
             models.CheckConstraint(
@@ -71,7 +75,9 @@ class AudioClip(models.Model):
                     | (~Q(status=ClipStatus.RETIRED) & Q(retired_at__isnull=True, retired_by__isnull=True))
                 ),
             ),
-            models.CheckConstraint(name="clip_can_be_heard", condition=Q(duration_ms__gt=0, size_bytes__gt=0)),
+            models.CheckConstraint(
+                name="clip_can_be_heard", condition=Q(duration_ms__gt=0, size_bytes__gt=0)
+            ),
         )
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ class AttemptOutcome(models.TextChoices):
     INTENDED = "intended", "on its way"
     ACCEPTED = "accepted", "accepted"
     REFUSED = "refused", "refused by the platform"
+    UNVERIFIED = "unverified", "not sent: the call could not be checked"
     NOT_ACCEPTED = "not_accepted", "not accepted, may be tried again"
     UNKNOWN = "unknown", "may have been accepted"
 
@@ -19,7 +20,7 @@ class DispatchAttempt(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     # Milliseconds since this try began, on a monotonic clock.
-    checked_ms = models.FloatField()
+    checked_ms = models.FloatField(null=True)  # empty: the call could not be checked, no command left
     sent_ms = models.FloatField(null=True)
     answered_ms = models.FloatField(null=True)
     http_status = models.PositiveSmallIntegerField(null=True)

@@ -27,12 +27,16 @@ class InjectionRequest(models.Model):
     reason = models.CharField(max_length=500, blank=True)  # why the supervisor barges, in his words
     seen_version = models.CharField(max_length=32, blank=True)  # of the call, as the supervisor saw it
 
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="injections")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="injections"
+    )
     channel = models.CharField(max_length=5, choices=(("page", "page"), ("api", "api")))
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001  NULL: no key given, never equal
     fingerprint = models.CharField(max_length=64, blank=True)  # SHA-256 of the body that came with the key
 
-    status = models.CharField(max_length=12, choices=[(s.value, s.value) for s in Status], default=Status.REQUESTED)
+    status = models.CharField(
+        max_length=12, choices=[(s.value, s.value) for s in Status], default=Status.REQUESTED
+    )
     reason_code = models.CharField(max_length=30, blank=True)
     error = models.CharField(max_length=1000, blank=True)  # the plain sentence that goes with reason_code
     occupies_call = models.BooleanField()  # sound is due or may be in the call
@@ -46,7 +50,9 @@ class InjectionRequest(models.Model):
     ended_at = models.DateTimeField(null=True)
     interaction_id = models.CharField(max_length=100, blank=True)
     correlation_id = models.CharField(max_length=100, blank=True)
-    outcome = models.CharField(max_length=12, blank=True)  # the platform's word: completed, failed, cancelled, call_ended
+    outcome = models.CharField(
+        max_length=12, blank=True
+    )  # the platform's word: completed, failed, cancelled, call_ended
     # Milliseconds since the request was received, on a monotonic clock; of the last try.
     checked_ms = models.FloatField(null=True)
     sent_ms = models.FloatField(null=True)
@@ -57,26 +63,32 @@ class InjectionRequest(models.Model):
         constraints = (
             models.CheckConstraint(name="injection_status_is_known", condition=Q(status__in=list(Status))),
             models.UniqueConstraint(
-                name="one_recording_at_a_time_in_a_call", fields=("conversation_id",), condition=Q(occupies_call=True)
+                name="one_recording_at_a_time_in_a_call",
+                fields=("conversation_id",),
+                condition=Q(occupies_call=True),
             ),
             models.CheckConstraint(
                 name="injection_occupies_only_while_alive",
                 condition=Q(occupies_call=False) | Q(status__in=sorted(OCCUPYING)),
             ),
-            models.UniqueConstraint(name="idempotency_key_once_a_client", fields=("requested_by", "idempotency_key")),
+            models.UniqueConstraint(
+                name="idempotency_key_once_a_client", fields=("requested_by", "idempotency_key")
+            ),
             models.CheckConstraint(
                 name="injection_is_explained",
                 condition=~Q(status__in=sorted(EXPLAINED)) | (~Q(reason_code="") & ~Q(error="")),
             ),
             models.CheckConstraint(
-                name="dispatched_has_interaction_id", condition=~Q(status=Status.DISPATCHED) | ~Q(interaction_id="")
+                name="dispatched_has_interaction_id",
+                condition=~Q(status=Status.DISPATCHED) | ~Q(interaction_id=""),
             ),
             models.CheckConstraint(
                 name="injection_has_one_source",
                 condition=Q(clip__isnull=False, audio_url="") | (Q(clip__isnull=True) & ~Q(audio_url="")),
             ),
             models.CheckConstraint(
-                name="injection_length_is_legal", condition=Q(max_duration_ms__gte=1, max_duration_ms__lte=30_000)
+                name="injection_length_is_legal",
+                condition=Q(max_duration_ms__gte=1, max_duration_ms__lte=30_000),
             ),
             models.CheckConstraint(
                 name="waiting_injection_is_due",
@@ -92,9 +104,13 @@ class InjectionRequest(models.Model):
             # services.sweep: what is due, soonest first
             models.Index(fields=("due_at",), name="injection_due", condition=Q(status__in=sorted(WAITING))),
             # services.sweep: what is under way and may need settling
-            models.Index(fields=("sent_at",), name="injection_open", condition=Q(status__in=sorted(SETTLEABLE))),
+            models.Index(
+                fields=("sent_at",), name="injection_open", condition=Q(status__in=sorted(SETTLEABLE))
+            ),
             # the completion receiver
-            models.Index(fields=("interaction_id",), name="injection_interaction", condition=~Q(interaction_id="")),
+            models.Index(
+                fields=("interaction_id",), name="injection_interaction", condition=~Q(interaction_id="")
+            ),
             # the list of injections
             models.Index(fields=("-requested_at", "-id"), name="injection_newest"),
         )

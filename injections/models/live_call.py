@@ -20,16 +20,18 @@ class LiveCall(models.Model):
     connected_at = models.DateTimeField(null=True)
     is_held = models.BooleanField(default=False)
     is_secure_paused = models.BooleanField(default=False)
-    barged_by = models.CharField(max_length=200, blank=True)  # the name of whoever is barging, by the platform
+    barged_by = models.CharField(
+        max_length=200, blank=True
+    )  # the name of whoever is barging, by the platform
     consent_reason = models.CharField(max_length=30, blank=True)  # a code of reasons.py; empty: consent holds
-    version = models.CharField(max_length=32)  # changes when anything that a supervisor's decision rests on changes
+    version = models.CharField(
+        max_length=32
+    )  # changes when anything that a supervisor's decision rests on changes
     seen_at = models.DateTimeField()  # when the platform last vouched for this row
 
     class Meta:
         ordering = ("connected_at", "conversation_id")
-        constraints = (
-            models.CheckConstraint(name="live_call_has_version", condition=~Q(version="")),
-        )
+        constraints = (models.CheckConstraint(name="live_call_has_version", condition=~Q(version="")),)
         indexes = (models.Index(fields=("queue", "connected_at"), name="live_call_board"),)
 
     def __str__(self) -> str:

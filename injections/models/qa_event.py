@@ -23,7 +23,9 @@ class QaEvent(models.Model):
                 | Q(due_at__isnull=False, delivered_at__isnull=True),
             ),
         )
-        indexes = (models.Index(fields=("due_at",), name="qa_event_due", condition=Q(delivered_at__isnull=True)),)
+        indexes = (
+            models.Index(fields=("due_at",), name="qa_event_due", condition=Q(delivered_at__isnull=True)),
+        )
 
     def __str__(self) -> str:
         return f"event {self.number}"

@@ -7,7 +7,9 @@ class Queue(models.Model):
 
     id = models.UUIDField(primary_key=True)
     name = models.CharField(max_length=200)
-    supervisors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="supervised_queues", blank=True)
+    supervisors = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, related_name="supervised_queues", blank=True
+    )
 
     class Meta:
         ordering = ("name",)

@@ -1,0 +1,34 @@
+"""/api/v1/injections/: what became of an injection."""
+
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from injections.api.serializers import shown_injection
+from injections.callers import caller_of
+from injections.models import InjectionRequest
+from injections.roles import Action
+from injections.services.refusals import record_refusal
+
+
+class InjectionView(APIView):
+    """The address behind every `Location`."""
+
+    def get(self, request: Request, injection_id: UUID) -> Response:
+        """Return status, code, reason, attempts with stages, and times of an injection of this token's own."""
+        request._request.user = request.user
+        by = caller_of(request._request)
+        if not by.may(Action.SEE_OWN_INJECTIONS):
+            record_refusal(
+                action="access.refused",
+                code="not_permitted",
+                summary=f"{by.label} asked the API for an injection without the role for it.",
+                by=by,
+            )
+            raise PermissionDenied("This token may not read injections.")
+        rows = InjectionRequest.objects.prefetch_related("attempts").filter(requested_by=by.user)
+        return Response(shown_injection(get_object_or_404(rows, pk=injection_id)))

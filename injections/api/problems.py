@@ -1,0 +1,58 @@
+"""Errors of the HTTP API: which field, why, and what to do; as problem details (RFC 9457) with a stable code."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_handler
+
+from injections.reasons import REASONS
+
+_CODES = {401: "not_permitted", 403: "not_permitted", 429: "rate_limited"}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Return the answer for an exception of a view; None lets an unexpected one become a 500."""
+    if isinstance(error, RequestDataTooBig):
+        error = exceptions.ParseError("The body is too large. Send the command only.")
+    response = drf_handler(error, context)
+    if response is None:
+        return None
+    field, reason = first_fault(error)
+    code = _CODES.get(response.status_code, "bad_request")
+    response.data = {
+        "type": "about:blank",
+        "title": response.status_text,
+        "status": response.status_code,
+        "code": code,
+        "detail": reason,
+        "field": field,
+        "remedy": REASONS[code].remedy,
+    }
+    response.content_type = "application/problem+json"
+    return response
+
+
+def first_fault(error: Exception) -> tuple[str | None, str]:
+    """Return the first field at fault as a path like `streamMatrix.agentMute` (None: the body), and the reason."""
+    if isinstance(error, exceptions.ValidationError):
+        return _first(error.detail, "")
+    if isinstance(error, Http404):
+        return None, "There is nothing at this address, or it is not yours."
+    if isinstance(error, PermissionDenied):
+        return None, "This token may not do that."
+    if isinstance(error, exceptions.APIException):
+        return None, str(error.detail)
+    return None, str(error)
+
+
+def _first(detail: Any, path: str) -> tuple[str | None, str]:
+    if isinstance(detail, dict) and detail:
+        name, inner = next(iter(detail.items()))
+        step = "" if name == "non_field_errors" else name
+        return _first(inner, f"{path}.{step}".strip("."))
+    if isinstance(detail, list) and detail:
+        return _first(detail[0], path)
+    return path or None, str(detail)

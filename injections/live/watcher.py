@@ -1,0 +1,146 @@
+"""The call watcher: one process that keeps the board true. Snapshot, then push events, then a snapshot again."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from injections.genesys.activity import call_topics
+from injections.genesys.client import GenesysClient
+from injections.genesys.conversation import parse_conversation
+from injections.genesys.errors import ChannelLost, GenesysError
+from injections.genesys.notifications import listen
+from injections.genesys.types import LiveCallState
+from injections.models import LiveCall, Queue
+from injections.services.live_calls import forget_calls, keep_only, note_feed, store_calls
+
+log = logging.getLogger(__name__)
+SNAPSHOT_INTERVAL_S: Final = 10.0
+SILENCE_S: Final = 65.0  # two heartbeats missed
+RETRY_S: Final = 2.0
+_READERS: Final = 4  # detail reads at once when a snapshot finds calls that are new
+
+
+class Watcher:
+    """Watches every queue that the portal knows, until `stop` is set."""
+
+    def __init__(
+        self, client: GenesysClient, *, stop: threading.Event, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._stop = stop
+        self._clock = clock
+        self._consent_key = client.config.consent_key
+        self._writing = threading.Lock()
+        # Set while the push channel may have missed something: the next snapshot reads every call anew.
+        self._missed_events = threading.Event()
+        self._readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="detail")
+
+    def run(self) -> None:
+        """Take snapshots in this thread, follow the push channel in another; end when `stop` is set."""
+        follower = threading.Thread(target=self._follow, name="push-channel", daemon=True)
+        follower.start()
+        while not self._stop.is_set():
+            started = self._clock()
+            self._snapshot_or_say_why()
+            self._stop.wait(max(0.0, SNAPSHOT_INTERVAL_S - (self._clock() - started)))
+        follower.join(timeout=2)
+        self._readers.shutdown(wait=False, cancel_futures=True)
+
+    def take_snapshot(self) -> int:
+        """See which calls go on, read those that are new; return how many go on. Rows no longer named are dropped.
+
+        Raises GenesysError. A list that the platform cut short adds and refreshes, but drops nothing.
+        """
+        close_old_connections()
+        seen_at = timezone.now()
+        activity = self._client.query_activity(queue_ids=_queue_ids())
+        present = {
+            UUID(line.conversation_id) for line in activity.observations if _is_uuid(line.conversation_id)
+        }
+        known = set() if self._missed_events.is_set() else _known_calls()
+        self._missed_events.clear()
+        fresh = self._read_calls(present - known)
+        with self._writing:
+            # What an event has told since this snapshot began is newer than what was read for it.
+            newer = set(LiveCall.objects.filter(seen_at__gt=seen_at).values_list("pk", flat=True))
+            states = [state for one, state in fresh.items() if one not in newer]
+            store_calls(states, consent_key=self._consent_key, seen_at=seen_at)
+            if activity.truncated:
+                note_feed(snapshot_at=seen_at, problem="The platform cut its list of live calls short.")
+            else:
+                keep_only((present & known) | fresh.keys(), seen_at=seen_at)
+        return len(present)
+
+    def apply_event(self, body: dict[str, Any]) -> None:
+        """Take over one call as an event shows it; an ended one is dropped."""
+        state = parse_conversation(body, consent_key=self._consent_key)
+        with self._writing:
+            if state is not None:
+                store_calls([state], consent_key=self._consent_key, seen_at=timezone.now())
+            elif _is_uuid(body.get("id")):
+                forget_calls([UUID(body["id"])])
+
+    def _read_calls(self, present: set[UUID]) -> dict[UUID, LiveCallState]:
+        found = self._readers.map(
+            lambda one: (one, self._client.fetch_conversation(str(one))), sorted(present)
+        )
+        states = (
+            (one, None if raw is None else parse_conversation(raw, consent_key=self._consent_key))
+            for one, raw in found
+        )
+        return {one: state for one, state in states if state is not None}
+
+    def _snapshot_or_say_why(self) -> None:
+        try:
+            self.take_snapshot()
+        except GenesysError as error:
+            log.warning("no snapshot of live calls: %s", error)
+            note_feed(problem=str(error)[:300])
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._follow_one_channel()
+            except GenesysError as error:
+                log.warning("push channel: %s", error)
+            except Exception:
+                log.exception("push channel")
+            self._missed_events.set()
+            close_old_connections()
+            self._stop.wait(RETRY_S)
+
+    def _follow_one_channel(self) -> None:
+        queue_ids = _queue_ids()
+        channel = self._client.create_channel()
+        self._client.subscribe(channel_id=channel.id, topics=call_topics(queue_ids))
+        self._missed_events.set()  # what happened before the subscription was not told
+        for notification in listen(channel.connect_uri, stop=self._stop, timeout=SILENCE_S):
+            close_old_connections()
+            if notification.kind == "closing":
+                raise ChannelLost("The platform is closing its push channel; another is opened.")
+            note_feed(heard_at=timezone.now())
+            if notification.kind == "event":
+                self.apply_event(dict(notification.body))
+
+
+def _queue_ids() -> list[str]:
+    return [str(pk) for pk in Queue.objects.order_by("pk").values_list("pk", flat=True)]
+
+
+def _known_calls() -> set[UUID]:
+    return set(LiveCall.objects.values_list("pk", flat=True))
+
+
+def _is_uuid(value: object) -> bool:
+    try:
+        UUID(str(value))
+    except ValueError:
+        return False
+    return True

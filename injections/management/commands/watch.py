@@ -1,0 +1,22 @@
+"""`manage.py watch`: keep the board of live calls true."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from injections import wiring
+from injections.live.watcher import Watcher
+
+
+class Command(BaseCommand):
+    """Runs the call watcher until SIGTERM or Ctrl-C."""
+
+    help = "Watch the live calls of all queues and keep the board true."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        Watcher(wiring.client(), stop=stop).run()

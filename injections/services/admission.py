@@ -1,0 +1,88 @@
+"""Whether a recording may go into a call by the portal's own rules: scope, recording, hold, secure pause.
+
+Asked when a request comes in and again before each try. What only the platform knows (is the call active, does
+consent hold) is asked of it at dispatch: see `consent_policy`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from injections.callers import Caller
+from injections.models import AudioClip, LiveCall
+from injections.reasons import reason
+from injections.roles import Action
+
+# Two snapshots missed: the page that the supervisor looked at may be wrong about hold and secure pause.
+OLDEST_VIEW: Final = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why not: a code of `reasons.py` and the sentence for it."""
+
+    code: str
+    message: str
+
+
+def objection(
+    *,
+    conversation_id: UUID,
+    participant_id: UUID,
+    clip: AudioClip | None,
+    is_from_page: bool,
+    seen_version: str,
+    call: LiveCall | None,
+    now: datetime,
+    by: Caller | None,
+) -> Objection | None:
+    """Return the first rule that forbids it, or None.
+
+    `by` is None at a later try: role and scope were decided when it was asked. `call` is what the watcher knows of
+    the conversation, None when nothing; an API client may act on a call that the board does not show.
+    """
+    code = (
+        (None if by is None else _caller_objection(call=call, is_from_page=is_from_page, by=by))
+        or _call_objection(
+            call, participant_id=participant_id, seen_version=seen_version, is_from_page=is_from_page, now=now
+        )
+        or ("clip_not_approved" if clip is not None and not clip.is_playable else None)
+    )
+    if code is None:
+        return None
+    return Objection(code, _sentence(code, call))
+
+
+def _caller_objection(*, call: LiveCall | None, is_from_page: bool, by: Caller) -> str | None:
+    if not by.may(Action.BARGE if is_from_page else Action.INJECT_BY_API):
+        return "not_permitted"
+    if is_from_page and call is not None and call.queue_id not in by.queue_ids:
+        return "out_of_scope"
+    return None
+
+
+def _call_objection(
+    call: LiveCall | None, *, participant_id: UUID, seen_version: str, is_from_page: bool, now: datetime
+) -> str | None:
+    if call is None:
+        return "call_not_active" if is_from_page else None
+    if call.is_secure_paused:
+        return "secure_pause"
+    if call.is_held:
+        return "on_hold"
+    if call.barged_by:
+        return "call_busy"
+    if is_from_page and (
+        call.version != seen_version
+        or call.agent_participant_id != participant_id
+        or now - call.seen_at > OLDEST_VIEW
+    ):
+        return "call_changed"
+    return None
+
+
+def _sentence(code: str, call: LiveCall | None) -> str:
+    if code == "call_busy" and call is not None:
+        return f"{call.barged_by} is barging into this call"
+    return reason(code).sentence

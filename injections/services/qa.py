@@ -1,0 +1,73 @@
+"""Delivers the numbered events to the QA system: signed, at least once, with growing pauses up to a day."""
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import datetime, timedelta
+from typing import Final
+
+import requests
+from django.conf import settings
+from django.utils import timezone
+
+from injections.models import QaEvent
+
+_LONGEST_PAUSE: Final = timedelta(days=1)
+_LEASE: Final = timedelta(seconds=60)
+
+
+def due_events(*, limit: int = 100) -> list[int]:
+    """Return the numbers of undelivered events that may be sent now, in their order."""
+    rows = QaEvent.objects.filter(delivered_at__isnull=True, due_at__lte=timezone.now())
+    return list(rows.order_by("number").values_list("number", flat=True)[:limit])
+
+
+def deliver_event(*, number: int) -> bool:
+    """Send one event if it is due and nobody else is sending it; return whether it was delivered."""
+    now = timezone.now()
+    # The claim pushes the due time on, so that a second worker leaves it alone and a dead one loses it.
+    claimed = QaEvent.objects.filter(pk=number, delivered_at__isnull=True, due_at__lte=now)
+    if claimed.update(due_at=now + _LEASE) != 1:
+        return False
+    event = QaEvent.objects.get(pk=number)
+    problem = _send(event, now=now)
+    rows = QaEvent.objects.filter(pk=number, delivered_at__isnull=True)
+    if problem is None:
+        return rows.update(delivered_at=timezone.now(), due_at=None, error="") == 1
+    pause = min(timedelta(seconds=2 ** min(event.tries, 17)), _LONGEST_PAUSE)
+    rows.update(tries=event.tries + 1, due_at=timezone.now() + pause, error=problem[:300])
+    return False
+
+
+def signature(*, event_id: str, timestamp: int, body: bytes, secret: str) -> str:
+    """Return the `webhook-signature` value (Standard Webhooks: HMAC-SHA256 of `id.timestamp.body`, base64).
+
+    A secret in the usual `whsec_` form is base64; any other is taken as its UTF-8 bytes.
+    """
+    key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    signed = b".".join((event_id.encode(), str(timestamp).encode(), body))
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+def _send(event: QaEvent, *, now: datetime) -> str | None:
+    """Send once; return None when it was taken, else what went wrong."""
+    event_id, timestamp = f"evt_{event.number}", int(now.timestamp())
+    body = json.dumps(event.body | {"number": event.number}, separators=(",", ":")).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": event_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(
+            event_id=event_id, timestamp=timestamp, body=body, secret=settings.QA_WEBHOOK_SECRET
+        ),
+    }
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.post(
+                settings.QA_WEBHOOK_URL, data=body, headers=headers, timeout=(2, 5), allow_redirects=False
+            )
+    except requests.RequestException as error:
+        return f"not delivered: {type(error).__name__}"
+    return None if 200 <= answer.status_code < 300 else f"answered {answer.status_code}"

@@ -1,0 +1,39 @@
+"""Attempts that were refused before they became anything: the record is all that is left of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from audit import services as audit
+from audit.canonical import clean_value
+from audit.entry import Entry, Subject
+from injections.callers import Caller
+
+
+def record_refusal(
+    *,
+    action: str,
+    code: str,
+    summary: str,
+    subject: Subject | None = None,
+    details: Mapping[str, Any] | None = None,
+    by: Caller,
+) -> None:
+    """Record a refused or invalid attempt in a transaction of its own, so that it survives the request's rollback.
+
+    `code` is a code of `injections.reasons`. `details` may hold what came from outside; it is made recordable here.
+    """
+    audit.append_refusal(
+        Entry(
+            action=action,
+            outcome="refused",
+            actor=by.actor,
+            source=by.source,
+            subject=Subject() if subject is None else subject,
+            reason_code=code,
+            summary=summary,
+            details=clean_value(dict(details or {})),
+            occurred_at=timezone.now(),
+        )
+    )

@@ -1,0 +1,99 @@
+"""The table is the queue: find what is due, what was left behind by a dead process, what ran out of time."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from injections.callers import Caller
+from injections.lifecycle import WAITING, Status
+from injections.models import CompletionEvent, InjectionRequest
+from injections.services.completion import match_event, settle_from_events
+from injections.services.transitions import explained, longest_playing, move
+
+_BATCH = 200
+
+
+def due_injections(*, limit: int = _BATCH) -> list[UUID]:
+    """Return the ids of waiting injections that may be tried now, soonest first."""
+    now = timezone.now()
+    rows = _free().filter(status__in=sorted(WAITING), due_at__lte=now, deadline_at__gt=now)
+    return list(rows.order_by("due_at").values_list("pk", flat=True)[:limit])
+
+
+def expire_overdue(*, by: Caller) -> int:
+    """Give up what could not start before its deadline; return how many."""
+    now = timezone.now()
+    overdue = _free().filter(status__in=sorted(WAITING), deadline_at__lte=now)
+    return sum(_move(row, Status.EXPIRED, code="deadline_passed", by=by) for row in overdue[:_BATCH])
+
+
+def doubt_abandoned(*, by: Caller) -> int:
+    """Make `unknown` what a process left between intent and answer; return how many. Never sent again."""
+    now = timezone.now()
+    abandoned = _rows().filter(status=Status.DISPATCHING, lease_until__lt=now)[:_BATCH]
+    count = 0
+    for row in abandoned:
+        if _move(row, Status.UNKNOWN, code="outcome_unknown", lease=row.lease_token, by=by):
+            count += 1
+            settle_from_events(injection_id=row.pk)
+    return count
+
+
+def close_unreported(*, by: Caller) -> int:
+    """Make `unconfirmed` what was accepted but whose end was not reported in its length plus 30 s; return how many."""
+    now = timezone.now()
+    silent = _rows().filter(status=Status.DISPATCHED, sent_at__lt=now - timedelta(seconds=30))
+    return sum(
+        _move(row, Status.UNCONFIRMED, code="no_completion", by=by)
+        for row in silent[:_BATCH]
+        if row.sent_at is not None and row.sent_at + longest_playing(row) < now
+    )
+
+
+def free_calls() -> int:
+    """Let other recordings into a call whose `unknown` one can no longer be heard; return how many.
+
+    The doubt itself stays until it is settled.
+    """
+    now = timezone.now()
+    old = InjectionRequest.objects.filter(
+        status=Status.UNKNOWN, occupies_call=True, sent_at__lt=now - timedelta(seconds=30)
+    )
+    silent = [
+        row.pk for row in old[:_BATCH] if row.sent_at is not None and row.sent_at + longest_playing(row) < now
+    ]
+    return InjectionRequest.objects.filter(pk__in=silent, status=Status.UNKNOWN).update(occupies_call=False)
+
+
+def match_events(*, by: Caller) -> int:
+    """Match the recent events that found no injection when they came; return how many found theirs."""
+    since = timezone.now() - timedelta(minutes=10)
+    loose = CompletionEvent.objects.filter(injection__isnull=True, received_at__gt=since)[:_BATCH]
+    return sum(match_event(event_id=event.pk, source=by.source) for event in loose)
+
+
+def sweep(*, by: Caller) -> dict[str, int]:
+    """Do all of the above but the trying itself; return the counts."""
+    return {
+        "expired": expire_overdue(by=by),
+        "unknown": doubt_abandoned(by=by),
+        "unconfirmed": close_unreported(by=by),
+        "freed": free_calls(),
+        "matched": match_events(by=by),
+    }
+
+
+def _move(row: InjectionRequest, to: Status, *, code: str, lease: UUID | None = None, by: Caller) -> bool:
+    with transaction.atomic(durable=True):
+        return move(row, to, at=timezone.now(), lease=lease, by=by, **explained(code))
+
+
+def _rows() -> QuerySet[InjectionRequest]:
+    return InjectionRequest.objects.select_related("clip")
+
+
+def _free() -> QuerySet[InjectionRequest]:
+    return _rows().filter(Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now()))

@@ -1,0 +1,98 @@
+"""The one place where an injection changes its state: conditional UPDATE, record and outbox in one transaction."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from audit import services as audit
+from injections.audit_events import injection_moved
+from injections.callers import Caller
+from injections.lifecycle import ENDED, OCCUPYING, WAITING, Status, sources_of
+from injections.models import InjectionRequest, QaEvent
+from injections.reasons import reason
+
+_QA_STATUSES = ENDED | {Status.UNKNOWN, Status.UNCONFIRMED}
+
+
+def move(
+    injection: InjectionRequest,
+    to: Status,
+    *,
+    at: datetime,
+    lease: UUID | None = None,
+    only_from: frozenset[Status] | None = None,
+    details: Mapping[str, Any] | None = None,
+    by: Caller,
+    **changes: Any,
+) -> bool:
+    """Move `injection` to the status `to`; return False, having changed nothing, when it is not there to be moved.
+
+    Must run inside a transaction of the caller. With `lease` only the holder of that lease moves it.
+    Every move out of work in hand gives the lease back, unless `changes` says otherwise.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("a change of state and its record are one transaction")
+    sources = sources_of(to) if only_from is None else only_from & sources_of(to)
+    rows = InjectionRequest.objects.filter(pk=injection.pk, status__in=sorted(sources))
+    if lease is not None:
+        rows = rows.filter(lease_token=lease)
+    # The row's own word, under its lock: `injection` may be old by now.
+    before = rows.select_for_update().values_list("status", flat=True).first()
+    if before is None:
+        return False
+    values = _values(to, at=at) | changes
+    if rows.update(**values) != 1:
+        return False
+    for name, value in values.items():
+        setattr(injection, name, value)
+    audit.append(injection_moved(injection, before=Status(before), details=details or {}, at=at, by=by))
+    if to in _QA_STATUSES:
+        announce(injection, at=at)
+    return True
+
+
+def explained(code: str, message: str = "") -> dict[str, str]:
+    """Return the columns that explain an end: the code and a plain sentence, never one without the other."""
+    return {"reason_code": code, "error": (message or reason(code).sentence)[:1000]}
+
+
+def announce(injection: InjectionRequest, *, at: datetime) -> None:
+    """Write the event for the QA system beside the change it tells of; nothing when nobody listens."""
+    was_taken = injection.interaction_id != "" or injection.status in {Status.UNKNOWN, Status.UNCONFIRMED}
+    if not settings.QA_WEBHOOK_URL or not was_taken:
+        return
+    QaEvent.objects.create(
+        injection=injection,
+        created_at=at,
+        due_at=at,
+        body={
+            "event": "conversation:voice:interaction:completed",
+            "injectionId": str(injection.pk),
+            "conversationId": str(injection.conversation_id),
+            "participantId": str(injection.participant_id),
+            "interactionId": injection.interaction_id,
+            "status": injection.status,
+            "outcome": injection.outcome,
+            "timestamp": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        },
+    )
+
+
+def longest_playing(injection: InjectionRequest) -> timedelta:
+    """Return how long after its sending `injection` may still be heard, with 30 s for a late start and report."""
+    return timedelta(milliseconds=injection.max_duration_ms, seconds=30)
+
+
+def _values(to: Status, *, at: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"status": to, "occupies_call": to in OCCUPYING}
+    if to is not Status.DISPATCHING:
+        values |= {"lease_until": None, "lease_token": None}
+    if to not in WAITING:
+        values["due_at"] = None
+    if to in ENDED:
+        values["ended_at"] = at
+    return values
