@@ -127,10 +127,16 @@ def parse_fault(document: Mapping[str, Any]) -> Fault:
         path=path,
         kind=kind,
         carried_out=bool(action.get("process", kind in _CARRIED_OUT)),
-        times=document.get("times", 1),
-        skip=document.get("skip", 0),
-        status=action.get("status"),
+        times=_whole("times", document.get("times", 1)),
+        skip=_whole("skip", document.get("skip", 0)) or 0,
+        status=_whole("action.status", action.get("status")),
         headers=action.get("headers") or {},
         body=action.get("body"),
         delay_ms=float(action.get("delay_ms", 0)),
     )
+
+
+def _whole(name: str, value: object) -> int | None:
+    if value is None or (isinstance(value, int) and value >= 0):
+        return value
+    raise invalid_value(name, value, "a whole number, or null")
