@@ -18,7 +18,12 @@ from django.conf import settings
 from django.core import signals
 from django.core.handlers.asgi import ASGIRequest, get_script_prefix
 from django.core.handlers.base import BaseHandler
-from django.http import HttpResponse, HttpResponseBadRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import (
+    HttpResponseBadRequest,
+    HttpResponseBase,
+    HttpResponseServerError,
+    StreamingHttpResponse,
+)
 from django.urls import set_script_prefix
 
 from bargeportal.bodies import BodyRefused, ClientGone, Receive, Scope, Send, read_body
@@ -77,21 +82,13 @@ class Gateway(BaseHandler):
         """Take no more work. Requests under way end by themselves."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def handle_uncaught_exception(self, request: Any, resolver: Any, exc_info: Any) -> HttpResponse:
-        """Answer 500 even when the page that says so fails itself."""
-        try:
-            return super().handle_uncaught_exception(request, resolver, exc_info)
-        except Exception:
-            _logger.exception("the page for an error failed")
-            return HttpResponse("Internal Server Error", status=500, content_type="text/plain")
-
     def _answer(self, scope: Scope, body: IO[bytes], received_at: float) -> Answer:
         """Answer one request, wholly within this thread."""
         with body:
             set_script_prefix(get_script_prefix(scope))
             signals.request_started.send(sender=type(self), scope=scope)
             response = self._respond(scope, body, received_at)
-            response._handler_class = type(self)  # type: ignore[attr-defined]  the sender of request_finished
+            response._handler_class = type(self)  # type: ignore[attr-defined]  # the sender of request_finished
             try:
                 answer = _answer_of(response)
             except BaseException:
@@ -107,7 +104,11 @@ class Gateway(BaseHandler):
         except UnicodeDecodeError:
             return HttpResponseBadRequest("The address is not valid UTF-8.", content_type="text/plain")
         request.received_at = received_at  # type: ignore[attr-defined]
-        return self.get_response(request)
+        try:
+            return self.get_response(request)
+        except Exception:
+            _logger.exception("the page that tells of an error failed itself")
+            return HttpResponseServerError("Internal Server Error", content_type="text/plain")
 
     async def _stream(self, response: StreamingHttpResponse, receive: Receive, send: Send) -> None:
         """Send the rest of a stream until it ends or the client is gone.

@@ -82,7 +82,7 @@ class RedactingFilter(logging.Filter):
 class LineFormatter(logging.Formatter):
     """`2026-11-22T08:00:00.123Z INFO injections.tasks: …`; a message cannot forge a second line."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")

@@ -143,13 +143,12 @@ class Supervisor:
         self._is_stopping = True
         self._dead.clear()
         end = self.clock() + _STOP_WITHIN_S
-        first, *others = [*self._running.values()] or [None]
-        for running in others:
+        for running in list(self._running.values())[1:]:
             _signal(running, signal.SIGTERM)
         # The first one serves the others (the simulator): it goes when they are gone.
         self._drain_until(end, lambda: len(self._running) <= 1)
-        if first is not None:
-            _signal(first, signal.SIGTERM)
+        for running in list(self._running.values()):
+            _signal(running, signal.SIGTERM)
         self._drain_until(end + 1, lambda: not self._running)
         for running in list(self._running.values()):
             self.say(f"{running.program.name} did not stop, it is killed")

@@ -53,6 +53,12 @@ class Command(BaseCommand):
             )
         if not simulator:
             call_command("check")
+        lock = starting.hold_data_dir()
+        if lock is None:
+            raise CommandError(
+                f"A portal is already running with the data in {settings.PORTAL_DATA_DIR}. "
+                "Stop it, or set PORTAL_DATA_DIR to another folder."
+            )
         plan = starting.plan(
             port=port,
             simulator_port=free_port() if simulator else None,
@@ -61,6 +67,7 @@ class Command(BaseCommand):
         )
         try:
             with (
+                lock,
                 Supervisor(clock=time.monotonic, say=self._say) as supervisor,
                 contextlib.suppress(StopRequested),
             ):
