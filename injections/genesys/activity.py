@@ -15,10 +15,14 @@ METRICS = ("oInteracting", "oAlerting")
 
 @dataclass(frozen=True, slots=True)
 class ActivityPage:
-    """One page; `size` is the larger of its groups and its lines, whichever the page size counts."""
+    """One page; `size` is the larger of its groups and its lines, whichever the page size counts.
+
+    `is_cut` says of each queue with lines on this page whether the platform holds back more of it: on
+    an early page that may only mean "turn the page".
+    """
 
     observations: tuple[LiveObservation, ...]
-    truncated: bool
+    is_cut: Mapping[str, bool]
     size: int
 
 
@@ -44,7 +48,7 @@ def parse_activity(raw: Mapping[str, Any]) -> ActivityPage:
     )
     return ActivityPage(
         observations=observations,
-        truncated=any(group.get("truncated") is True for group in groups),
+        is_cut={_queue_of(group): group.get("truncated") is True for group, _ in lines},
         size=max(len(groups), len(lines)),
     )
 
@@ -84,12 +88,15 @@ def _equals(dimension: str, value: str) -> dict[str, str]:
     return {"type": "dimension", "dimension": dimension, "operator": "matches", "value": value}
 
 
-def _observation(group: Mapping[str, Any], line: Mapping[str, Any]) -> LiveObservation:
+def _queue_of(group: Mapping[str, Any]) -> str:
     shared = group.get("group")
-    queue_of_group = text_at(shared, "queueId") if isinstance(shared, dict) else ""
+    return text_at(shared, "queueId") if isinstance(shared, dict) else ""
+
+
+def _observation(group: Mapping[str, Any], line: Mapping[str, Any]) -> LiveObservation:
     return LiveObservation(
         conversation_id=text_at(line, "conversationId"),
-        queue_id=text_at(line, "queueId") or queue_of_group or None,
+        queue_id=text_at(line, "queueId") or _queue_of(group) or None,
         user_id=text_at(line, "userId") or None,
         metric=text_at(line, "metric"),
         direction=text_at(line, "direction") or None,

@@ -122,15 +122,15 @@ class GenesysClient:
             return LiveActivity((), truncated=False)
         query = activity.activity_query(queue_ids)
         seen: dict[LiveObservation, None] = {}
-        is_cut = False
+        is_cut: dict[str, bool] = {}
         for page in range(1, max_pages + 1):
             path = f"/api/v2/analytics/conversations/activity/query?pageSize={page_size}&pageNumber={page}"
             found = activity.parse_activity(self.ask("POST", path, json=query))
             before = len(seen)
             seen |= dict.fromkeys(found.observations)
-            is_cut = is_cut or found.truncated
+            is_cut |= found.is_cut  # a queue's last page has the last word on it
             if len(seen) == before or found.size < page_size:
-                return LiveActivity(tuple(seen), truncated=is_cut)
+                return LiveActivity(tuple(seen), truncated=any(is_cut.values()))
         return LiveActivity(tuple(seen), truncated=True)
 
     def fetch_conversation(self, conversation_id: str) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import pytest
 
 from injections.genesys.auth import Token, TokenProvider, make_token
 from injections.genesys.errors import CredentialsRejected, NotSent, RateLimited, Unavailable
-from tests.support.scripted_server import reply, token
+from tests.support.scripted_server import reply, scripted_server, token
 
 from .conftest import CALL_PATH, SECRET, make_config
 
@@ -244,8 +244,6 @@ def test_secrets_stand_in_no_representation(server, client):
 
 
 def test_warm_opens_three_connections_to_the_api(server, make_client):
-    from tests.support.scripted_server import scripted_server
-
     with scripted_server() as api:
         client = make_client(make_config(api.url, login_url=server.url))
         client.warm()
