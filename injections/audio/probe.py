@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from injections.audio.containers import identify_container
+from injections.audio.containers import Structure, identify_container
 from injections.audio.facts import AudioFacts
 from injections.audio.limits import DEFAULT_LIMITS, AudioLimits
 from injections.audio.refusal import refused
@@ -40,6 +40,8 @@ _CONTAINER_NAMES: Final = {"WAV": "wav", "WAVEX": "wav", "OGG": "ogg", "FLAC": "
 BLOCK_SECONDS: Final = 2
 # Floating-point files may exceed full scale; beyond this (+24 dB) they hold numbers, not sound.
 _LARGEST_SAMPLE: Final = 16.0
+# What an encoder may put before and after the sound (12 bits each), and the frame that holds the header.
+_MP3_PADDING: Final = 2 * 4_096 + 1_152
 
 
 def probe(
@@ -61,11 +63,12 @@ def probe(
 class Recording:
     """An open recording whose container has been checked, and whose sound has not been decoded yet."""
 
-    def __init__(self, source: Any, *, container: str, data: bytes, limits: AudioLimits) -> None:
+    def __init__(self, source: Any, *, structure: Structure, data: bytes, limits: AudioLimits) -> None:
         self._source = source
         self._limits = limits
-        self.container = container
-        self.codec = _codec(source, container)
+        self._structure = structure
+        self.container = structure.container
+        self.codec = _codec(source, structure.container)
         self.sample_rate_hz: int = source.samplerate
         self.channels: int = source.channels
         self.size_bytes = len(data)
@@ -119,11 +122,14 @@ class Recording:
             raise refused("too_long", limit_min=limits.max_duration_ms // 60_000)
 
     def _check_length(self, frames: int) -> None:
-        declared = self._source.frames
+        walked = self._structure.samples
         if frames == 0:
             raise refused("empty")
-        if frames < declared:
-            raise refused("truncated", found=f"{frames} of {declared} samples can be decoded")
+        # Without a Xing header libsndfile guesses the length of an mp3 from its first frame, and stops there.
+        if walked is not None and frames < walked - _MP3_PADDING:
+            raise refused("damaged", found="it does not say how long it lasts, and decodes only in part")
+        if walked is None and frames < self._source.frames:
+            raise refused("truncated", found=f"{frames} of {self._source.frames} samples can be decoded")
         if frames * 1_000 < self._limits.min_duration_ms * self.sample_rate_hz:
             raise refused("too_short", limit_ms=self._limits.min_duration_ms)
 
@@ -151,11 +157,11 @@ def opened(path: Path, *, declared_name: str | None, limits: AudioLimits) -> Ite
         AudioRefused: as `probe`.
     """
     data = _read(path, limits)
-    container = identify_container(data)
+    structure = identify_container(data)
     if declared_name is not None:
-        check_extension(declared_name, container=container)
+        check_extension(declared_name, container=structure.container)
     with _decoder(path) as source:
-        yield Recording(source, container=container, data=data, limits=limits)
+        yield Recording(source, structure=structure, data=data, limits=limits)
 
 
 def check_extension(name: str, *, container: str) -> None:

@@ -21,7 +21,8 @@ _FULL_SCALE: Final = 32_767.0
 # Mu-law has steps of 3 % at the top: it may land half a step above what was asked for.
 _CEILING_MARGIN_DB: Final = 0.4
 _LOOK_AHEAD_SECONDS: Final = 0.005
-_LIMITER_SECONDS: Final = 10
+_STRETCH_SECONDS: Final = 10
+_STRETCH_STEPS: Final = 40  # 0.2 s
 _INTERPOLATION_MARGIN: Final = 64
 _CLOSE_ENOUGH_DB: Final = 0.1
 _MOST_ROUNDS: Final = 12
@@ -85,57 +86,60 @@ def _approach(
     mono: Samples, gain_db: float, wanted: float, *, ceiling: float, sample_rate_hz: int
 ) -> Iterator[Samples]:
     """Yield better and better versions: more gain for what the limiter took, as long as that helps."""
+    size = _size_between(mono, step=_STRETCH_SECONDS * sample_rate_hz)
+    reach = max(1, int(_LOOK_AHEAD_SECONDS * sample_rate_hz))
     before = -np.inf
     for _ in range(_MOST_ROUNDS):
-        loud = (mono * np.float32(10 ** (gain_db / 20))).astype(np.float32)
-        limited = _limit(loud, ceiling=ceiling, sample_rate_hz=sample_rate_hz)
+        gain = np.float32(10 ** (gain_db / 20))
+        if size.max() * gain <= ceiling:
+            yield mono * gain
+            return
+        limited = _limit(mono * gain, size * gain, ceiling=ceiling, reach=reach)
         yield limited
         reached = speech_level(limited, sample_rate_hz=sample_rate_hz)
         missing = wanted - reached
-        if limited is loud or abs(missing) < _CLOSE_ENOUGH_DB or reached < before + _CLOSE_ENOUGH_DB / 10:
+        if abs(missing) < _CLOSE_ENOUGH_DB or reached < before + _CLOSE_ENOUGH_DB / 10:
             return
         before = reached
         gain_db += min(missing * 2, _LARGEST_STEP_DB)
 
 
-def _limit(loud: Samples, *, ceiling: float, sample_rate_hz: int) -> Samples:
-    """Return the signal itself if no true peak exceeds the ceiling, else one with its peaks taken down."""
-    reach = max(1, int(_LOOK_AHEAD_SECONDS * sample_rate_hz))
-    margin, step = 2 * reach + _INTERPOLATION_MARGIN, _LIMITER_SECONDS * sample_rate_hz
-    limited = loud
-    # In stretches, so that ten minutes need no more memory than ten seconds; the margin makes the cuts
-    # inaudible.
+def _limit(loud: Samples, size: Samples, *, ceiling: float, reach: int) -> Samples:
+    """Take the true peaks of a signal (`size` around each sample) down to the ceiling, smoothly."""
+    margin, step = 2 * reach, _STRETCH_STEPS * reach
+    limited = loud.copy()
+    # In stretches, so that quiet ones cost nothing and ten minutes need no more memory than ten seconds.
     for at in range(0, len(loud), step):
         start = max(0, at - margin)
-        gain = _limiting_gain(loud[start : at + step + margin], ceiling=ceiling, reach=reach)
-        if gain is not None:
-            limited = loud.copy() if limited is loud else limited
+        around = size[start : at + step + margin]
+        if around.max() > ceiling:
+            gain = _limiting_gain(around, ceiling=ceiling, reach=reach)
             limited[at : at + step] *= gain[at - start : at - start + step]
-    if limited is loud:
-        return loud
     # A gain that moves makes new peaks between the samples: tiny, and taken off as a whole.
     return limited * np.float32(min(1.0, ceiling / _true_peak(limited)))
 
 
-def _limiting_gain(loud: Samples, *, ceiling: float, reach: int) -> Samples | None:
-    size = _oversampled_size(loud)
-    if size.max() <= ceiling:
-        return None
-    allowed = np.minimum(1.0, ceiling / np.maximum(size, ceiling / 2**10))
+def _limiting_gain(size: Samples, *, ceiling: float, reach: int) -> Samples:
+    allowed = np.minimum(np.float32(1.0), np.float32(ceiling) / np.maximum(size, np.float32(ceiling / 2**10)))
     # The least over both sides, then averages no wider: smooth, and nowhere above what is allowed.
     lowest = _sliding_minimum(np.pad(allowed, 2 * reach, mode="edge"), width=2 * reach + 1)
-    box = np.full(reach + 1, 1 / (reach + 1))
-    smooth = np.convolve(np.convolve(lowest, box, mode="valid"), box, mode="valid")
-    return smooth.astype(np.float32)
+    box = np.full(reach + 1, 1 / (reach + 1), dtype=np.float32)
+    return np.convolve(np.convolve(lowest, box, mode="valid"), box, mode="valid")
 
 
-def _oversampled_size(signal: Samples) -> Samples:
+def _size_between(signal: Samples, *, step: int) -> Samples:
     """Return for each sample the largest absolute value near it, between samples included."""
-    wanted = 4 * len(signal)
-    fine = np.abs(np.asarray(soxr.resample(signal, 1, 4, quality="HQ")))[:wanted]
-    fine = np.pad(fine, (0, wanted - len(fine))).reshape(-1, 4).max(axis=1)
-    before = np.concatenate([fine[:1], fine[:-1]])
-    return np.asarray(np.maximum(np.abs(signal), np.maximum(fine, before)))
+    parts = []
+    for at in range(0, len(signal), step):
+        start = max(0, at - _INTERPOLATION_MARGIN)
+        piece = signal[start : at + step + _INTERPOLATION_MARGIN]
+        fine = np.abs(np.asarray(soxr.resample(piece, 1, 4, quality="HQ")))[: 4 * len(piece)]
+        fine = np.pad(fine, (0, 4 * len(piece) - len(fine)))
+        between = np.maximum(np.maximum(fine[1::4], fine[2::4]), fine[3::4])
+        size = np.maximum(np.abs(piece), between)
+        size[1:] = np.maximum(size[1:], between[:-1])
+        parts.append(size[at - start : at - start + step])
+    return np.concatenate(parts)
 
 
 def _sliding_minimum(values: Samples, *, width: int) -> Samples:

@@ -4,41 +4,50 @@ libsndfile plays a wav or ogg that was cut in half without a word, and skips wha
 Each walker here accounts for every byte of the file, or refuses it.
 """
 
+from dataclasses import dataclass
+
 from injections.audio.containers.flac import walk_flac
 from injections.audio.containers.foreign import refuse_embedded, refuse_unknown
 from injections.audio.containers.mpeg import is_frame_header, skip_id3v2, walk_mpeg
 from injections.audio.containers.ogg import walk_ogg
 from injections.audio.containers.riff import walk_riff
 
-__all__ = ["identify_container"]
+__all__ = ["Structure", "identify_container"]
 
 
-def identify_container(data: bytes) -> str:
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A container that has been walked. `samples` per channel, only where the walk counts them (mp3)."""
+
+    container: str
+    samples: int | None = None
+
+
+def identify_container(data: bytes) -> Structure:
     """Say which container these bytes are, after checking that they are that and nothing else.
 
-    Returns `wav`, `ogg`, `flac` or `mp3`.
+    The container is one of `wav`, `ogg`, `flac` and `mp3`.
 
     Raises:
         AudioRefused: `empty`, `not_audio`, `unsupported_format`, `truncated`, `damaged`, `polyglot`, `drm`,
             `video`.
     """
-    container = _walk(data)
+    structure = _walk(data)
     refuse_embedded(data)
-    return container
+    return structure
 
 
-def _walk(data: bytes) -> str:
+def _walk(data: bytes) -> Structure:
     if data.startswith(b"RIFF"):
         walk_riff(data)
-        return "wav"
+        return Structure("wav")
     if data.startswith(b"OggS"):
         walk_ogg(data)
-        return "ogg"
+        return Structure("ogg")
     start = skip_id3v2(data)
     if data.startswith(b"fLaC", start):
         walk_flac(data, start)
-        return "flac"
+        return Structure("flac")
     if start > 0 or is_frame_header(data, start):
-        walk_mpeg(data, start)
-        return "mp3"
+        return Structure("mp3", samples=walk_mpeg(data, start))
     return refuse_unknown(data)

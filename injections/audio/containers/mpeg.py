@@ -18,6 +18,7 @@ _VERSION_1: Final = 3
 _LAYER_III: Final = 1
 _MONO: Final = 3
 _HEADER: Final = 4
+_SAMPLES_1: Final = 1_152
 _ID3V1: Final = 128
 _MOST_PADDING: Final = 8_192
 
@@ -52,8 +53,10 @@ def is_frame_header(data: bytes, at: int) -> bool:
     return _frame(data, at) is not None
 
 
-def walk_mpeg(data: bytes, start: int) -> None:
+def walk_mpeg(data: bytes, start: int) -> int:
     """Check that Layer III frames fill the file from `start` to its closing tags, and that none is missing.
+
+    Returns the number of samples per channel in the frames, the encoder's padding included.
 
     Raises:
         AudioRefused: `truncated`, `damaged`, `polyglot`, `not_audio`, `unsupported_codec`.
@@ -65,6 +68,7 @@ def walk_mpeg(data: bytes, start: int) -> None:
         raise refused("not_audio" if start < end else "empty")
     counted = sum(1 for _ in _frames(data, first, end))
     _check_count(data, first, counted)
+    return counted * (_SAMPLES_1 if first.kind[0] == _VERSION_1 else _SAMPLES_1 // 2)
 
 
 def _frames(data: bytes, first: _Frame, end: int) -> Iterator[_Frame]:
