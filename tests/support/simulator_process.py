@@ -162,6 +162,13 @@ class SimulatorProcess:
         self.set_latency(0)
         self.set_rate_limit(0)
 
+    def hang_up(self) -> None:
+        """End and forget every call that was created, and wait until nothing plays any more."""
+        for call in self.calls():
+            if call["label"] == "created":
+                self.patch_call(call["conversationId"], state="gone")
+        self.wait_for(lambda s: all(e["outcome"] for e in s.interactions() if e["accepted"]))
+
     def wait_for(self, condition: Callable[["SimulatorProcess"], _T], *, timeout: float = 5.0) -> _T:
         """Ask until the condition gives something true, and give that."""
         deadline = time.monotonic() + timeout

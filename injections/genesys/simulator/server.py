@@ -190,7 +190,9 @@ async def serve(options: Options) -> int:
     try:
         port = await simulator.server.start(host=options.host, port=options.port)
     except OSError as error:
-        logger.error("simulator: cannot listen on %s port %d: %s", options.host, options.port, error)  # noqa: TRY400 - a traceback would hide the sentence
+        reason = os.strerror(error.errno) if error.errno is not None else str(error)
+        where = f"{options.host} port {options.port}"
+        logger.error("cannot listen on %s: %s", where, reason)  # noqa: TRY400 - a traceback would hide the sentence
         return 1
     living = asyncio.ensure_future(simulator.live())
     _announce(f"simulator ready http://{options.host}:{port}")

@@ -1,4 +1,4 @@
-"""One simulator process for each test module, a client that has logged in, and the two servers it talks to."""
+"""One simulator process for each test module, a client that has logged in, and a server it talks to."""
 
 import io
 import json
@@ -65,6 +65,7 @@ def shared_simulator() -> Iterator[SimulatorProcess]:
 
 @pytest.fixture
 def simulator(shared_simulator: SimulatorProcess) -> SimulatorProcess:
+    shared_simulator.hang_up()
     shared_simulator.reset()
     return shared_simulator
 

@@ -1,0 +1,93 @@
+import ast
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import injections.genesys.simulator as package
+from tests.injections.genesys.simulator.conftest import Api
+from tests.support.simulator_process import SimulatorProcess, start_simulator
+
+SOURCES = sorted(Path(package.__file__).parent.glob("*.py"))
+
+
+def test_a_simulator_starts_and_stops_at_once():
+    began = time.monotonic()
+    running = start_simulator(calls=40)
+    started = time.monotonic()
+    assert running.request("GET", "health") == {"status": "ok", "calls": 40}
+    stopping = time.monotonic()
+    assert running.stop() == 0
+    assert started - began < 1.5
+    assert time.monotonic() - stopping < 1
+
+
+def test_an_open_connection_does_not_delay_the_end():
+    running = start_simulator()
+    host, port = running.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as idle:
+        idle.sendall(b"GET /_simulator/health HTTP/1.1\r\n")
+        began = time.monotonic()
+        assert running.stop() == 0
+        assert time.monotonic() - began < 1
+
+
+def test_the_end_of_its_standard_input_ends_it():
+    with start_simulator() as running:
+        assert running.process.stdin is not None
+        running.process.stdin.close()
+        assert running.process.wait(timeout=2) == 0
+
+
+def test_a_port_in_use_is_said_in_one_sentence():
+    with start_simulator() as running:
+        port = running.url.rsplit(":", 1)[1]
+        second = subprocess.run(
+            [sys.executable, "-m", "injections.genesys.simulator", "--port", port],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    assert second.returncode == 1
+    assert second.stdout.startswith(
+        f"simulator: cannot listen on 127.0.0.1 port {port}: Address already in use"
+    )
+
+
+def test_answers_take_less_than_two_milliseconds(api: Api, simulator: SimulatorProcess):
+    path = f"/api/v2/conversations/voice/{simulator.create_call()['conversationId']}"
+    lengths = []
+    for _ in range(100):
+        began = time.perf_counter()
+        api.get(path)
+        lengths.append(time.perf_counter() - began)
+    assert statistics.median(lengths) < 0.002
+
+
+def test_a_body_that_is_too_large_is_refused(api: Api):
+    answer = api.post("/api/v2/webhooks", data=b"x" * 3_200_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "request.entity.too.large")
+
+
+def test_what_is_not_http_is_refused(simulator: SimulatorProcess):
+    host, port = simulator.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=3) as raw:
+        raw.sendall(b"nonsense\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_the_simulator_imports_nothing_of_the_client_nor_of_django(source: Path):
+    tree = ast.parse(source.read_text())
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
+    ours = {name for name in imported if name is not None and name.split(".")[0] in {"injections", "audit"}}
+    assert all(name.startswith("injections.genesys.simulator") for name in ours)
+    assert not {name for name in imported if name is not None and name.startswith(("django", "requests"))}
