@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 
 _ADDRESSES: Final = ("GENESYS_API_URL", "GENESYS_LOGIN_URL", "QA_WEBHOOK_URL", "PORTAL_BASE_URL")
 _KEYS: Final = ("SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET")
@@ -62,7 +63,7 @@ def data_dir(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
 def keys(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
     """Keys come from the environment or from files that the portal makes; an empty one signs nothing."""
     for name in _KEYS:
-        if not getattr(settings, name):
+        if not _key(name):
             yield Error(
                 f"{name} is empty.",
                 hint=f"Set {name} or {name}_FILE, or make PORTAL_DATA_DIR writable: then one is made.",
@@ -113,3 +114,10 @@ def one_file_many_machines(app_configs: Apps, **_: Any) -> Iterable[CheckMessage
             hint="Workers on another machine cannot see this file: set DATABASE_URL to PostgreSQL.",
             id="portal.W001",
         )
+
+
+def _key(name: str) -> str:
+    try:
+        return str(getattr(settings, name))
+    except ImproperlyConfigured:  # Django's own word for an empty SECRET_KEY
+        return ""

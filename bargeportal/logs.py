@@ -18,7 +18,10 @@ _SHORTEST_SECRET: Final = 8  # a shorter value would blank out ordinary words
 
 _RULES: Final = (
     # Authorization headers, however they are quoted
-    (re.compile(r"\b(Bearer|Token|Basic)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1\2[secret]"),
+    (
+        re.compile(r"\b(Bearer|Token|Basic)(\s+)(?:(?=\S*\d)[\w.~+/=-]{8,}|[\w.~+/=-]{20,})", re.IGNORECASE),
+        r"\1\2[secret]",
+    ),
     # "access_token": "…", client_secret=…, password='…'
     (
         re.compile(

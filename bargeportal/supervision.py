@@ -134,9 +134,7 @@ class Supervisor:
         """Keep everything running until a signal comes."""
         while not self._is_stopping:
             self._serve(0.5)
-            for dead in [dead for dead in self._dead.values() if dead.due_at <= self.clock()]:
-                del self._dead[dead.program.name]
-                self.start(dead.program)
+            self._revive()
 
     def stop(self) -> None:
         """Stop every process: first those started last; whoever does not end in time is killed."""
@@ -169,6 +167,11 @@ class Supervisor:
         for running in list(self._running.values()):
             if running.process.poll() is not None:
                 self._bury(running)
+
+    def _revive(self) -> None:
+        for dead in [dead for dead in self._dead.values() if dead.due_at <= self.clock()]:
+            del self._dead[dead.program.name]
+            self.start(dead.program)
 
     def _read(self, running: _Running) -> None:
         stdout = running.process.stdout

@@ -1,0 +1,63 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+
+def portal_ids(**changed: Any) -> list[str]:
+    with override_settings(**changed):
+        return [message.id for message in run_checks() if str(message.id).startswith("portal.")]
+
+
+def test_a_right_configuration_has_no_findings() -> None:
+    assert portal_ids() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"GENESYS_CLIENT_ID": ""}, "portal.E001"),
+        ({"GENESYS_CLIENT_SECRET": ""}, "portal.E001"),
+        ({"GENESYS_API_URL": "http://api.example"}, "portal.E002"),
+        ({"GENESYS_LOGIN_URL": "http://login.example"}, "portal.E002"),
+        ({"QA_WEBHOOK_URL": "http://qa.example/events"}, "portal.E002"),
+        ({"PORTAL_BASE_URL": "http://portal.example"}, "portal.E002"),
+        ({"SECRET_KEY": ""}, "portal.E004"),
+        ({"MEDIA_SIGNING_KEY": ""}, "portal.E004"),
+        ({"COMPLETION_SECRET": ""}, "portal.E004"),
+        ({"INJECT_AUDIO_HOSTS": ["https://media.example.com"]}, "portal.E005"),
+        ({"INJECT_AUDIO_HOSTS": ["media.example.com/clips"]}, "portal.E005"),
+        ({"INJECT_AUDIO_HOSTS": ["*.example.com"]}, "portal.E005"),
+        ({"GENESYS_CONSENT_KEY": " "}, "portal.E006"),
+        ({"ALLOWED_HOSTS": ["*"]}, "portal.E007"),
+        (
+            {
+                "REDIS_URL": "redis://127.0.0.1",
+                "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3"}},
+            },
+            "portal.W001",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+def test_a_mistake_has_an_id(changed: dict[str, Any], expected: str) -> None:
+    assert portal_ids(**changed) == [expected]
+
+
+@pytest.mark.parametrize("host", ["media.example.com", "media.example.com:8443", "localhost", "10.0.0.7"])
+def test_a_host_by_its_name_is_accepted(host: str) -> None:
+    assert portal_ids(INJECT_AUDIO_HOSTS=[host]) == []
+
+
+def test_a_data_folder_below_a_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert portal_ids(PORTAL_DATA_DIR=tmp_path / "file" / "var") == ["portal.E003"]
+
+
+def test_a_finding_names_variable_and_remedy() -> None:
+    with override_settings(INJECT_AUDIO_HOSTS=["a/b"]):
+        message = next(m for m in run_checks() if m.id == "portal.E005")
+    assert message.msg.startswith("INJECT_AUDIO_HOSTS: 'a/b'")
+    assert "like media.example.com" in str(message.hint)
