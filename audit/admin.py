@@ -28,6 +28,7 @@ else:
 
 # A word and a shape, so that no outcome is told by colour alone.
 SHAPES = {"done": "●", "refused": "■", "failed": "▲", "unknown": "◆"}
+_ABSENT = object()
 _NOT_A_SEARCH = {"p", "all", "e", "_changelist_filters"}
 _LONG_AGO = {
     "hour": timedelta(hours=1),
@@ -84,11 +85,7 @@ class AuditRecordAdmin(_RecordAdmin):
     @admin.display(description="Time (UTC)")
     def time(self, record: AuditRecord) -> SafeString:
         """Show when the act took place."""
-        return format_html(
-            '<time datetime="{}">{:%Y-%m-%d %H:%M:%S}</time>',
-            record.occurred_at.isoformat(),
-            record.occurred_at,
-        )
+        return _time(record.occurred_at, "seconds")
 
     @admin.display(description="What happened")
     def sentence(self, record: AuditRecord) -> str:
@@ -151,6 +148,7 @@ class AuditRecordAdmin(_RecordAdmin):
             "injection_id",
             "actor_id",
             "reason_code",
+            RecordedFilter.parameter_name,
         }
 
     def changelist_view(
@@ -266,7 +264,13 @@ def _six_questions(
                 ("Other", record.subject_other),
             ],
         ),
-        ("When", [("Took place", _utc(record.occurred_at)), ("Recorded", _utc(record.recorded_at))]),
+        (
+            "When (UTC)",
+            [
+                ("Took place", _time(record.occurred_at, "microseconds")),
+                ("Recorded", _time(record.recorded_at, "microseconds")),
+            ],
+        ),
         (
             "Where from",
             [
@@ -285,8 +289,10 @@ def _six_questions(
     ]
 
 
-def _utc(at: datetime) -> SafeString:
-    return format_html('<time datetime="{}">{:%Y-%m-%d %H:%M:%S.%f} UTC</time>', at.isoformat(), at)
+def _time(at: datetime, precision: str) -> SafeString:
+    """Return a time in UTC, as the database gives it."""
+    shown = at.replace(tzinfo=None).isoformat(" ", timespec=precision)
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), shown)
 
 
 def _records_of(field: str, identifier: UUID | None) -> SafeString | None:
@@ -306,12 +312,15 @@ def _changes(before: object, after: object) -> list[dict[str, Any]]:
     """Return a line for each value on either side of a change."""
     old = before if isinstance(before, dict) else {}
     new = after if isinstance(after, dict) else {}
+    is_change = isinstance(before, dict) and isinstance(
+        after, dict
+    )  # else something came, or went, as a whole
     return [
         {
             "name": name,
             "before": _shown(old, name),
             "after": _shown(new, name),
-            "is_changed": old.get(name) != new.get(name),
+            "is_changed": is_change and old.get(name, _ABSENT) != new.get(name, _ABSENT),
         }
         for name in sorted({*old, *new})
     ]

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest
 
+from audit.canonical import clean_text
 from audit.entry import Actor, Source
 
 
@@ -22,9 +23,10 @@ def source_of(request: HttpRequest) -> Source:
     The last address is the one that connected to us; what stands before it was only claimed by a header.
     """
     claimed = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    addresses = [part.strip() for part in claimed.split(",") if part.strip()]
+    claims = clean_text(", ".join(part.strip() for part in claimed.split(",")[-3:]), limit=140)
+    addresses = [address for address in (claims, request.META.get("REMOTE_ADDR", "")) if address]
     return Source(
-        ip=", ".join([*addresses[-5:], request.META.get("REMOTE_ADDR", "")]),
+        ip=", ".join(addresses),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         request_id=str(getattr(request, "request_id", "")),
         where=f"{request.method} {request.path}",

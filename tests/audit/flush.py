@@ -1,6 +1,6 @@
 """Lets the tests that commit empty the database afterwards, in spite of the guards of the audit log.
 
-Use it by importing its fixture into a conftest: `from tests.audit.flush import flush_past_the_guards  # noqa: F401`.
+Use it by importing the fixture `flush_past_the_guards` into a conftest.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def suspended(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def flush_past_the_guards() -> Iterator[None]:
-    """Suspend the guards while Django empties the database after a `transactional_db` or `live_server` test."""
+    """Suspend the guards while Django empties the database after a test that commits."""
     flush = TransactionTestCase._fixture_teardown
 
     def flush_unguarded(self: Any) -> None:

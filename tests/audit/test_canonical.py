@@ -1,4 +1,4 @@
-"""The canonical text of a value: the same as an independent RFC 8785 library gives, within our restrictions."""
+"""The canonical text of a value is the one that an independent RFC 8785 library gives."""
 
 import math
 import unicodedata

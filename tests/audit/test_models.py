@@ -69,7 +69,7 @@ def test_a_fixture_cannot_be_loaded_over_the_log(record: Record, tmp_path: Any):
         {"body": "x" * 65_537},
         *({name: "x" * (limit + 1)} for name, limit in LIMITS.items()),
     ],
-    ids=lambda forged: "-".join(forged),
+    ids="-".join,
 )
 def test_the_database_refuses_a_row_that_breaks_the_rules(record: Record, forged: dict[str, Any]):
     row = record()

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from audit import verification
 from audit.canonical import NotCanonical
 from audit.entry import Actor, Source, Subject, leaf_hash
 from audit.models import LONGEST_BODY, AuditRecord
-from audit.services import NotRecorded, NoTransaction, append, append_refusal
+from audit.services import NoTransaction, NotRecorded, append, append_refusal
 from tests.audit.samples import entry_of
 
 Record = Callable[..., AuditRecord]
@@ -29,9 +30,12 @@ def test_a_record_outside_a_transaction_is_refused():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_record_vanishes_with_the_change_that_it_records():
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    def change() -> None:
         append(entry_of())
-        _ = 1 / 0
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        change()
     assert not AuditRecord.objects.exists()
 
 
@@ -158,8 +162,7 @@ def test_eight_writers_on_one_call_make_one_chain():
     chain = list(AuditRecord.objects.filter(conversation_id=call).order_by("number_in_conversation"))
     assert failures == []
     assert [item.number_in_conversation for item in chain] == list(range(1, 161))
-    pairs = zip(chain, chain[1:], strict=False)
-    assert [fault for a, b in pairs for fault in verification.faults_in_chain(b, previous=a)] == []
+    assert [fault for a, b in pairwise(chain) for fault in verification.faults_in_chain(b, previous=a)] == []
 
 
 @pytest.mark.postgres
