@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from injections.audio.facts import Levels
-from injections.audio.filters import BlockFilter, k_weighting, speech_band
+from injections.audio.filters import K_WEIGHTING, SPEECH_BAND, BlockFilter
 from injections.audio.limits import AudioLimits
 from injections.audio.probe import Samples
 from injections.audio.refusal import refused
@@ -38,12 +38,8 @@ class LevelMeter:
 
     def __init__(self, *, sample_rate_hz: int, channels: int) -> None:
         self._rate = sample_rate_hz
-        self._weigh = BlockFilter(
-            k_weighting(sample_rate_hz), sample_rate_hz=sample_rate_hz, channels=channels
-        )
-        self._narrow = BlockFilter(
-            speech_band(sample_rate_hz), sample_rate_hz=sample_rate_hz, channels=channels + 1
-        )
+        self._weigh = BlockFilter(K_WEIGHTING, sample_rate_hz=sample_rate_hz)
+        self._narrow = BlockFilter(SPEECH_BAND, sample_rate_hz=sample_rate_hz)
         self._gains = _channel_gains(channels)
         self._loudness_powers: list[Powers] = []
         self._speech_powers: list[Powers] = []
@@ -149,7 +145,7 @@ def active_level(powers: Powers) -> tuple[float, npt.NDArray[np.bool_]]:
 
 def speech_level(mono: Samples, *, sample_rate_hz: int) -> float:
     """Return the active-speech level of a mono signal in dBFS."""
-    narrow = BlockFilter(speech_band(sample_rate_hz), sample_rate_hz=sample_rate_hz, channels=1)
+    narrow = BlockFilter(SPEECH_BAND, sample_rate_hz=sample_rate_hz)
     powers = _frame_powers(narrow(mono[:, None]), sample_rate_hz // FRAMES_PER_SECOND)
     return decibels(active_level(powers[:, 0])[0])
 

@@ -44,7 +44,11 @@ def speech(*, seconds: float = 3.0, rate: int = 16_000, rms: float = 0.05, seed:
     at = np.arange(round(seconds * rate)) / rate
     pitch = 2 * np.pi * np.cumsum(130 + 20 * np.sin(2 * np.pi * 0.7 * at)) / rate
     harmonics = range(1, min(40, int(0.45 * rate / 150)))
-    voice = sum(np.cos(number * pitch) / (1 + (number * 130 / 700) ** 2) for number in harmonics)
+    # A throat spreads the phases: in step they would make pulses with a crest that no voice has.
+    voice = sum(
+        np.cos(number * pitch + random.uniform(0, 2 * np.pi)) / (1 + (number * 130 / 700) ** 2)
+        for number in harmonics
+    )
     breath = random.normal(0, 0.05, len(at))
     syllable = np.clip(np.sin(2 * np.pi * 4 * at), 0, None) * (np.floor(at * 4) % 6 != 5)
     sound = (voice + breath) * syllable + random.normal(0, 1e-4, len(at))

@@ -49,7 +49,20 @@ def test_the_exact_duration_is_that_of_the_original_sound(masters, kind):
     [
         (["-c:a", "libmp3lame", "-q:a", "5", "a.mp3"], "mp3"),
         (["-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "a.mp3"], "mp3"),
-        (["-c:a", "libmp3lame", "-id3v2_version", "4", "-metadata", "title=Aviso", "-write_id3v1", "1", "a.mp3"], "mp3"),
+        (
+            [
+                "-c:a",
+                "libmp3lame",
+                "-id3v2_version",
+                "4",
+                "-metadata",
+                "title=Aviso",
+                "-write_id3v1",
+                "1",
+                "a.mp3",
+            ],
+            "mp3",
+        ),
         (["-c:a", "libvorbis", "-ac", "2", "a.ogg"], "vorbis"),
         (["-c:a", "libopus", "a.ogg"], "opus"),
         (["-c:a", "flac", "a.flac"], "flac"),
@@ -62,7 +75,9 @@ def test_what_another_encoder_wrote_is_accepted(tmp_path, masters, arguments, co
     if encoder is None:
         pytest.skip("no ffmpeg on this machine")
     path = tmp_path / arguments[-1]
-    subprocess.run([encoder, "-v", "error", "-i", masters["wav"], *arguments[:-1], path], check=True, timeout=20)
+    subprocess.run(
+        [encoder, "-v", "error", "-i", masters["wav"], *arguments[:-1], path], check=True, timeout=20
+    )
 
     assert probe(path, declared_name=path.name).codec == codec
 
@@ -73,7 +88,8 @@ def test_a_name_that_agrees_is_accepted(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["notice.mp3", "notice.wavX", "xwav", "notice.wav.exe", "notice.wav\0", "notice.", "wav", ".wav", ""]
+    "name",
+    ["notice.mp3", "notice.wavX", "xwav", "notice.wav.exe", "notice.wav\0", "notice.", "wav", ".wav", ""],
 )
 def test_a_name_that_disagrees_is_refused(name):
     with pytest.raises(AudioRefused) as refusal:
