@@ -1,0 +1,153 @@
+"""Completion events: early, late, twice, for strangers, for a request whose answer was lost."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from audit.entry import Source
+from audit.models import AuditRecord
+from injections.lifecycle import Status
+from injections.models import CompletionEvent, InjectionRequest, QaEvent
+from injections.services.completion import Completion, record_completion, settle_from_events
+from tests.factories import InjectionFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def _sent(status: str = "dispatched", interaction_id: str = "i-1", **changes: Any) -> InjectionRequest:
+    explained = {"reason_code": "outcome_unknown", "error": "lost"} if status == "unknown" else {}
+    row: InjectionRequest = InjectionFactory(
+        status=status, interaction_id=interaction_id, sent_at=timezone.now(), **(explained | changes)
+    )
+    return row
+
+
+def _report(injection: InjectionRequest, **changes: Any) -> Completion:
+    values: dict[str, Any] = {
+        "event_id": str(uuid4()),
+        "conversation_id": injection.conversation_id,
+        "participant_id": injection.participant_id,
+        "interaction_id": "i-1",
+        "outcome": "completed",
+        "happened_at": timezone.now(),
+    }
+    completion = Completion(**(values | changes))
+    record_completion(completion=completion, source=Source(where="test"))
+    injection.refresh_from_db()
+    return completion
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "code"),
+    [
+        ("completed", Status.COMPLETED, ""),
+        ("failed", Status.FAILED, "playback_failed"),
+        ("cancelled", Status.CANCELLED, "cancelled_upstream"),
+        ("call_ended", Status.FAILED, "call_ended"),
+    ],
+)
+def test_an_event_settles_its_injection(outcome: str, status: Status, code: str) -> None:
+    injection = _sent()
+    _report(injection, outcome=outcome)
+    assert (injection.status, injection.reason_code, injection.outcome) == (status, code, outcome)
+    assert injection.ended_at is not None
+    assert injection.occupies_call is False
+    assert AuditRecord.objects.filter(injection_id=injection.pk, action=f"injection.{status}").count() == 1
+
+
+def test_a_repeated_event_changes_nothing() -> None:
+    injection = _sent()
+    first = _report(injection)
+    _report(injection, event_id=first.event_id)
+    assert CompletionEvent.objects.count() == 1
+    assert AuditRecord.objects.filter(action="injection.completed").count() == 1
+
+
+def test_a_second_event_of_the_same_interaction_does_not_undo_the_first() -> None:
+    injection = _sent()
+    _report(injection)
+    _report(injection, outcome="failed")
+    assert injection.status == Status.COMPLETED
+
+
+def test_an_event_that_comes_before_the_answer_is_kept_and_settles_after_it() -> None:
+    injection = _sent("dispatching", interaction_id="")
+    _report(injection)
+    assert injection.status == Status.DISPATCHING
+    InjectionRequest.objects.filter(pk=injection.pk).update(status="dispatched", interaction_id="i-1")
+    assert settle_from_events(injection_id=injection.pk)
+    injection.refresh_from_db()
+    assert injection.status == Status.COMPLETED
+
+
+def test_a_request_whose_answer_was_lost_is_found_by_call_and_time() -> None:
+    injection = _sent("unknown", interaction_id="")
+    _report(injection, interaction_id="never-heard-of")
+    assert (injection.status, injection.interaction_id) == (Status.COMPLETED, "never-heard-of")
+
+
+def test_an_event_from_before_the_command_is_not_taken_for_its_end() -> None:
+    injection = _sent("unknown", interaction_id="")
+    _report(injection, interaction_id="older", happened_at=timezone.now() - timedelta(minutes=1))
+    assert injection.status == Status.UNKNOWN
+
+
+def test_an_event_of_another_participant_is_not_taken_for_its_end() -> None:
+    injection = _sent("unknown", interaction_id="")
+    _report(injection, interaction_id="other", participant_id=uuid4())
+    assert injection.status == Status.UNKNOWN
+
+
+def test_two_candidates_are_left_to_a_person() -> None:
+    first = _sent("unknown", interaction_id="", occupies_call=False)
+    second = _sent(
+        "unknown",
+        interaction_id="",
+        conversation_id=first.conversation_id,
+        participant_id=first.participant_id,
+    )
+    _report(first, interaction_id="whose")
+    second.refresh_from_db()
+    assert (first.status, second.status) == (Status.UNKNOWN, Status.UNKNOWN)
+
+
+def test_a_late_event_still_completes_what_was_unconfirmed() -> None:
+    injection = _sent("unconfirmed", reason_code="no_completion", error="silence")
+    _report(injection)
+    assert (injection.status, injection.reason_code, injection.error) == (Status.COMPLETED, "", "")
+
+
+def test_a_stranger_s_event_is_kept_and_recorded() -> None:
+    injection = _sent()
+    _report(injection, interaction_id="of-nobody", conversation_id=uuid4())
+    assert injection.status == Status.DISPATCHED
+    assert CompletionEvent.objects.get().injection is None
+    assert AuditRecord.objects.filter(action="completion.received").count() == 1
+
+
+def test_the_outcome_is_announced_to_the_qa_system_in_the_same_transaction(settings: Any) -> None:
+    settings.QA_WEBHOOK_URL = "http://127.0.0.1:9/qa"
+    injection = _sent()
+    _report(injection)
+    event = QaEvent.objects.get()
+    assert (event.injection_id, event.body["status"], event.body["interactionId"]) == (
+        injection.pk,
+        "completed",
+        "i-1",
+    )
+
+
+def test_without_a_qa_system_nothing_is_announced() -> None:
+    _report(_sent())
+    assert not QaEvent.objects.exists()
+
+
+def test_the_time_of_an_event_is_the_platform_s() -> None:
+    injection = _sent()
+    moment = timezone.now() - timedelta(seconds=3)
+    _report(injection, happened_at=moment)
+    kept: datetime = CompletionEvent.objects.get().happened_at
+    assert kept == moment
