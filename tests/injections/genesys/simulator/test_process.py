@@ -1,4 +1,6 @@
 import ast
+import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -12,6 +14,7 @@ import injections.genesys.simulator as package
 from tests.injections.genesys.simulator.conftest import Api
 from tests.support.simulator_process import SimulatorProcess, start_simulator
 
+ROOT = Path(package.__file__).parents[3]
 SOURCES = sorted(Path(package.__file__).parent.glob("*.py"))
 
 
@@ -41,6 +44,28 @@ def test_the_end_of_its_standard_input_ends_it():
         assert running.process.stdin is not None
         running.process.stdin.close()
         assert running.process.wait(timeout=2) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_django_command_needs_no_database_and_stops_on_a_signal(tmp_path: Path, number: signal.Signals):
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "simulator", "--calls", "12"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PORTAL_DATA_DIR": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "bargeportal.settings",
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline().startswith("simulator ready http://127.0.0.1:")
+        began = time.monotonic()
+        running.send_signal(number)
+        assert running.wait(timeout=5) == 0
+        assert time.monotonic() - began < 1
+    assert not list(tmp_path.glob("*.sqlite3"))
 
 
 def test_a_port_in_use_is_said_in_one_sentence():
