@@ -2,13 +2,18 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import beat_embedded_init, celeryd_init, setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bargeportal.settings")
+
+# Its danger is pickled messages, and this application takes JSON alone; as root it would fill the screen.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("bargeportal")
 app.config_from_object("django.conf:settings", namespace="CELERY")

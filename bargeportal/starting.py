@@ -75,7 +75,7 @@ def _arguments(name: str, plan: Plan) -> list[str]:
         case "worker":
             schedule = str(settings.PORTAL_DATA_DIR / "queue-control" / "beat")
             return [
-                *("-m", "celery", "-A", "bargeportal", "worker", "--beat", "--schedule", schedule),
+                *("-m", "celery", "--quiet", "-A", "bargeportal", "worker", "--beat", "--schedule", schedule),
                 *("--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING"),
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ]

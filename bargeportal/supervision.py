@@ -124,7 +124,7 @@ class Supervisor:
                 )
             if self.clock() > end:
                 raise DiedAtStart(f"{what} is not ready after {within_s:g} s; the lines above may say why")
-            self._serve(0.03)
+            self._serve(0.05)
 
     def are_ready(self, *names: str) -> bool:
         """Tell whether the programs of these names have all said that they serve."""
