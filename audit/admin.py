@@ -1,6 +1,7 @@
 """The log in the Django admin: to be read and searched by those who may, changed by nobody."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from audit import canonical, provenance, selectors, services, verification
@@ -65,12 +66,13 @@ class RecordedFilter(admin.SimpleListFilter):
 class AuditRecordAdmin(_RecordAdmin):
     """Read-only for everyone, superusers too. Looking and searching are recorded themselves."""
 
-    list_display = ("time", "sentence", "action", "result", "who", "call", "reason")
+    list_display = ("time", "sentence", "act", "result", "who", "call", "reason")
     list_display_links = ("sentence",)
     list_filter = ("action", "outcome", RecordedFilter)
     list_per_page = 50
     list_max_show_all = 50
     show_full_result_count = False  # it would count the whole log for each search
+    show_facets = admin.ShowFacets.NEVER  # counts of the whole log for each choice of each filter
     sortable_by = ()  # newest first; another order would sort the whole log
     actions = None
     search_fields = ("summary",)  # switches the search on; `get_search_results` says what it does
@@ -91,6 +93,11 @@ class AuditRecordAdmin(_RecordAdmin):
     def sentence(self, record: AuditRecord) -> str:
         """Show the readable sentence."""
         return record.summary
+
+    @admin.display(description="Action")
+    def act(self, record: AuditRecord) -> SafeString:
+        """Show the action."""
+        return _breakable(record.action)
 
     @admin.display(description="Outcome")
     def result(self, record: AuditRecord) -> SafeString:
@@ -115,9 +122,9 @@ class AuditRecordAdmin(_RecordAdmin):
         )
 
     @admin.display(description="Reason")
-    def reason(self, record: AuditRecord) -> str:
+    def reason(self, record: AuditRecord) -> SafeString | str:
         """Show the reason code."""
-        return record.reason_code or "–"
+        return _breakable(record.reason_code) or "–"
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Nobody writes here."""
@@ -163,7 +170,7 @@ class AuditRecordAdmin(_RecordAdmin):
         if asked:
             terms = ", ".join(f"{name} {' '.join(values)}" for name, values in asked.items())
             _record(request, "audit.searched", f"searched the audit log: {terms}", details=details)
-        return super().changelist_view(request, extra_context)
+        return super().changelist_view(request, {"title": "Audit log", **(extra_context or {})})
 
     def change_view(
         self,
@@ -178,7 +185,7 @@ class AuditRecordAdmin(_RecordAdmin):
         record = self.get_object(request, object_id)
         if record is None or request.method != "GET":
             return super().change_view(request, object_id, form_url, extra_context)
-        _record(request, "audit.viewed", f"opened the record “{record.summary}”", subject=subject)
+        _record(request, "audit.viewed", f"opened the record: {record.summary.rstrip('.')}", subject=subject)
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), **record_context(record)}
         )
@@ -208,6 +215,11 @@ def outcome_badge(outcome: str) -> SafeString:
     )
 
 
+def _breakable(code: str) -> SafeString:
+    """Return `code` with places where a narrow column may break it."""
+    return format_html_join(SafeString("<wbr>"), "{}", ((part,) for part in re.findall(r"[^._]+[._]?", code)))
+
+
 def record_context(record: AuditRecord) -> dict[str, Any]:
     """Return what the page of one record shows."""
     previous, following = selectors.neighbours(record)
@@ -217,6 +229,7 @@ def record_context(record: AuditRecord) -> dict[str, Any]:
         "title": record.summary,
         "outcome": outcome_badge(record.outcome),
         "questions": _six_questions(record, content),
+        "details": _details(content),
         "changes": _changes(content.get("before"), content.get("after")),
         "body": json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) if content else record.body,
         "previous": previous,
@@ -324,6 +337,14 @@ def _changes(before: object, after: object) -> list[dict[str, Any]]:
         }
         for name in sorted({*old, *new})
     ]
+
+
+def _details(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return name and value of each detail but the reason, which stands above."""
+    details = content.get("details")
+    if not isinstance(details, dict):
+        return []
+    return [(name, _shown(details, name)) for name in sorted(details) if name != "reason"]
 
 
 def _shown(values: dict[str, Any], name: str) -> str:

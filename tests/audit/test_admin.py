@@ -47,7 +47,7 @@ def superuser(db: None, django_user_model: Any) -> Client:
 def _text(response: Any) -> str:
     """Return the page as its reader sees it: without tags, blanks joined."""
     assert response.status_code == 200, response.status_code
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", response.content.decode()))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", response.content.decode().replace("<wbr>", "")))
 
 
 def test_the_list_shows_sentence_outcome_actor_call_and_reason(record: Record, officer: Client):
@@ -149,6 +149,11 @@ def test_the_page_shows_what_changed(record: Record, officer: Client):
     assert "code changed – null" in text
     assert "status changed queued failed" in text
     assert "tries 1 1" in text
+
+
+def test_the_page_shows_the_details(record: Record, officer: Client):
+    written = record(details={"sent_ms": 12, "mute": {"agent": True}, "reason": "legal notice"})
+    assert "Details mute {&quot;agent&quot;: true} sent_ms 12 The" in _text(officer.get(_page(written)))
 
 
 def test_the_page_leads_to_the_neighbours_in_the_call(record: Record, officer: Client):
