@@ -70,7 +70,7 @@ def seed_roles() -> None:
 
 def seed_people(*, password: str) -> None:
     """Make the demo's people; all of them log in with `password` afterwards."""
-    # Hashing is made to be slow. They share the password, so they may share its hash, as long as nobody changed it.
+    # Hashing is made to be slow. They share the password, so they may share its hash.
     kept = [hashed for hashed in _stored_hashes() if check_password(password, hashed)]
     hashed = kept[0] if kept else make_password(password)
     for username, first, last, role in PEOPLE:
