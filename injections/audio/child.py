@@ -106,9 +106,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _result(work: Path) -> dict[str, Any]:
     """Read what the child wrote, as data from a stranger: bounded, and only what has the expected form."""
     try:
-        with (work / _RESULT).open("rb") as file:
-            result = json.loads(file.read(_LARGEST_RESULT))
-    except (OSError, ValueError):
+        # No link, and no pipe that would make us wait for ever.
+        descriptor = os.open(work / _RESULT, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            result = json.loads(file.read(_LARGEST_RESULT) or b"")
+    except (OSError, ValueError, RecursionError):
         raise refused("analysis_failed") from None
     if not isinstance(result, dict):
         raise refused("analysis_failed")
