@@ -1,9 +1,11 @@
 """Live calls: the board, and its rows alone for whoever has it open."""
 
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -14,6 +16,8 @@ from injections.web.access import home_of, requires
 from injections.web.errors import to_login
 from injections.web.forms import BoardFilterForm
 from injections.web.rows import board
+
+_NOBODY = UUID(int=0)
 
 
 @require_GET
@@ -52,6 +56,9 @@ def board_context(request: HttpRequest, *, by: Caller) -> dict[str, Any]:
         "filters": form,
         "narrowed": narrowed,
         "board": board(narrowed=narrowed, now=timezone.now(), by=by),
+        # The rows print their addresses from these two: resolving each by name would cost more than the rest of a row.
+        "calls_at": reverse("barge_panel", args=[_NOBODY]).removesuffix(f"{_NOBODY}/"),
+        "query": narrowed.query,
         "selected": request.GET.get("selected", ""),
         "board_status": 400 if form.errors else 200,
     }

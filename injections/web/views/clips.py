@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from injections import media, selectors
-from injections.audio.probe import AudioRefused
+from injections.audio.refusal import AudioRefused
 from injections.callers import Caller, caller_of
 from injections.models import AudioClip
 from injections.models.audio_clip import ClipStatus
@@ -73,10 +73,11 @@ def clip_upload(request: HttpRequest) -> HttpResponse:
                 by=caller,
             )
         except AudioRefused as refused:
-            form.add_error("file", refused.message)
+            form.add_error("file", refused.message)  # the service has recorded it
         else:
             return redirect("clip", clip_id=made.pk)
-    _record_upload(form, by=caller)
+    else:
+        _record_upload(form, by=caller)
     return render(request, "clips/upload.html", {"form": form}, status=400)
 
 

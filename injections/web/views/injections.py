@@ -59,10 +59,10 @@ def injection(request: HttpRequest, injection_id: UUID) -> HttpResponse:
 def injection_cancel(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     """Take back what has not been sent yet."""
     caller = caller_of(request)
-    if selectors.injection(injection_id=injection_id, by=caller) is None:
-        return not_found(request, Exception())
     try:
         found = cancel_injection(injection_id=injection_id, by=caller)
+    except InjectionRequest.DoesNotExist:
+        return not_found(request, Exception())
     except NotCancellable:
         return trouble_page(request, _TOO_LATE)
     if request.htmx:  # type: ignore[attr-defined]

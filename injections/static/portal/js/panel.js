@@ -1,0 +1,141 @@
+// The barge panel: number keys, listening, the countdown, and a guard against a second press.
+(() => {
+  const REPEAT_GUARD_MS = 400;
+  let armedAt = 0;
+  let ticking = 0;
+  let sound = null;
+  let playing = null;
+
+  const panel = () => document.getElementById("panel");
+
+  // --- Listen in the browser --------------------------------------------------------------------
+  function stop() {
+    sound?.pause();
+    sound = null;
+    if (playing) {
+      playing.querySelector("[data-shape]").textContent = "▶";
+      playing.setAttribute("aria-pressed", "false");
+    }
+    playing = null;
+  }
+
+  function listen(link) {
+    const wasPlaying = playing === link;
+    stop();
+    if (wasPlaying) return;
+    playing = link;
+    sound = new Audio(link.href);
+    sound.addEventListener("ended", stop);
+    sound.addEventListener("error", () => {
+      stop();
+      window.portal.announce("This recording cannot be played in your browser.");
+    });
+    link.querySelector("[data-shape]").textContent = "■";
+    link.setAttribute("aria-pressed", "true");
+    sound.play().catch(stop);
+  }
+
+  // --- Arm button follows the checklist ----------------------------------------------------------
+  function followFacts() {
+    const facts = document.getElementById("facts");
+    const button = document.getElementById("arm-button");
+    const why = document.getElementById("why");
+    if (!facts || !button) return;
+    const blocked = facts.dataset.blocked.trim();
+    button.disabled = blocked !== "" || "never" in button.dataset;
+    why.hidden = blocked === "";
+    why.textContent = blocked ? `Cannot be armed: ${blocked}.` : "";
+  }
+
+  // --- Armed: count down to safe by the server's span, whatever the viewer's clock says -----------
+  function countDown() {
+    clearInterval(ticking);
+    const shown = document.getElementById("countdown");
+    if (!shown) return;
+    armedAt = performance.now();
+    const span = Number(shown.dataset.armedS);
+    const tick = () => {
+      const left = Math.ceil(span - (performance.now() - armedAt) / 1000);
+      if (left > 0) {
+        shown.textContent = `safe again in ${left} s`;
+        return;
+      }
+      clearInterval(ticking);
+      window.portal.announce("Safe again. Nothing was played.");
+      document.getElementById("disarm")?.click();
+    };
+    tick();
+    window.portal.announce(`Armed. Safe again in ${span} seconds.`);
+    ticking = setInterval(tick, 250);
+  }
+
+  function refresh() {
+    for (const link of document.querySelectorAll("[data-play]")) {
+      link.setAttribute("role", "button");
+      link.setAttribute("aria-pressed", "false");
+    }
+    followFacts();
+  }
+
+  // --- Events -------------------------------------------------------------------------------------
+  document.addEventListener("htmx:load", (event) => {
+    if (event.detail.elt.id === "panel" || event.detail.elt === document.body) {
+      stop();
+      refresh();
+      countDown();
+    } else if (event.detail.elt.id === "facts") followFacts();
+  });
+
+  // A held key or a double click must not be the second act.
+  function isTooSoon() {
+    return performance.now() - armedAt < REPEAT_GUARD_MS;
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-play]");
+    if (link) {
+      event.preventDefault();
+      listen(link);
+    }
+    if (event.target.closest("#fire") && isTooSoon()) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  }, true);
+
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "armed" && event.submitter?.id !== "disarm" && isTooSoon()) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  }, true);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.repeat && event.target.closest?.("#panel")) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
+    if (event.key === " " && event.target.matches?.("[data-play]")) {
+      event.preventDefault();
+      listen(event.target);
+      return;
+    }
+    if (event.key === "Escape") {
+      const disarm = document.getElementById("disarm");
+      const close = panel()?.querySelector("[data-close]");
+      if (disarm) disarm.click();
+      else if (close && panel().contains(document.activeElement)) close.click();
+      return;
+    }
+    if (/^[1-9]$/.test(event.key) && window.portal.allowsKey(event)) {
+      const radio = panel()?.querySelector(`input[data-key="${event.key}"]`);
+      if (radio) {
+        event.preventDefault();
+        radio.checked = true;
+        radio.focus();
+        window.portal.announce(radio.closest(".clip").querySelector(".title").textContent);
+      }
+    }
+  }, true);
+})();
