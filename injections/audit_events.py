@@ -33,6 +33,11 @@ _OUTCOMES: Final[Mapping[Status, Outcome]] = {
 }
 
 
+def recordable(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `details` in a form that the log takes, whatever stands in them."""
+    return {name: clean_value(value) for name, value in details.items()}
+
+
 def injection_subject(injection: InjectionRequest) -> Subject:
     """Return what a record about `injection` is about."""
     return Subject(
@@ -61,7 +66,7 @@ def injection_moved(
         subject=injection_subject(injection),
         reason_code=injection.reason_code,
         summary=_sentence(injection, status, by),
-        details=clean_value(dict(details)),
+        details=recordable(details),
         before=None if before is None else {"status": before.value},
         after={"status": status.value},
         occurred_at=at,
@@ -105,7 +110,7 @@ def clip_changed(
         source=by.source,
         subject=Subject(clip_id=clip.pk),
         summary=summary,
-        details=clean_value({"title": clip.title, "sha256": clip.sha256, "duration_ms": clip.duration_ms}),
+        details=recordable({"title": clip.title, "sha256": clip.sha256, "duration_ms": clip.duration_ms}),
         before=before,
         after=after,
         occurred_at=at,

@@ -1,16 +1,15 @@
-"""What Celery does: find due work in the tables and do it. Three lines round a service each."""
+"""What Celery does: find due work in the tables and do it. Three lines round a service each.
 
-import logging
+On one machine `manage.py work` does the same without a broker (docs/decisions).
+"""
+
 from typing import Any
 from uuid import UUID
 
 from celery import shared_task
 
 from injections.callers import system_caller
-from injections.genesys.errors import GenesysError
 from injections.services import dispatch, qa, registration, sweep
-
-log = logging.getLogger(__name__)
 
 
 @shared_task(name="injections.dispatch", ignore_result=True, soft_time_limit=60, time_limit=90)
@@ -22,9 +21,7 @@ def dispatch_injection(injection_id: str, **_: Any) -> None:
 @shared_task(name="injections.sweep", ignore_result=True, soft_time_limit=60, time_limit=90, expires=5)
 def sweep_table(**_: Any) -> None:
     """Settle what was left behind, then nudge each due injection by its id."""
-    counts = sweep.sweep(by=system_caller(where="sweep"))
-    if any(counts.values()):
-        log.info("sweep: %s", ", ".join(f"{count} {what}" for what, count in counts.items() if count > 0))
+    sweep.sweep(by=system_caller(where="sweep"))
     for injection_id in sweep.due_injections():
         dispatch_injection.delay(str(injection_id))
 
@@ -38,9 +35,5 @@ def deliver_qa_events(**_: Any) -> None:
 
 @shared_task(name="injections.register", ignore_result=True, soft_time_limit=60, time_limit=90, expires=30)
 def register_completion_webhook(**_: Any) -> None:
-    """See to it that completion events come to the portal; a failure is a warning and is tried again."""
-    try:
-        if registration.register_completion_webhook():
-            log.info("registered for completion events")
-    except GenesysError as error:
-        log.warning("could not register for completion events: %s", error)
+    """See to it that completion events come to the portal."""
+    registration.register_completion_webhook(by=system_caller(where="worker"))

@@ -33,7 +33,7 @@ def answer_for(
 ) -> Answer:
     """Return the answer for an injection in `status`; `is_unverified` when the call could not even be checked."""
     if status in _ACCEPTED or (interaction_id and status in {Status.FAILED, Status.CANCELLED}):
-        text = "The recording was accepted." if not message else message
+        text = message or "The recording was accepted."
         return _answer(201, status, text, interaction_id, code)
     if status in _WAITING:
         return _answer(

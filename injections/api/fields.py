@@ -1,7 +1,7 @@
 """Serializer fields that take exactly their JSON type: DRF's own also take "1" for a number and false for a UUID."""
 
 import re
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from rest_framework import serializers
@@ -12,7 +12,9 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 class StrictUUID(serializers.Field[UUID, Any, str, Any]):
     """A UUID in its usual form of 36 characters."""
 
-    default_error_messages = {"invalid": "Must be a UUID, like 3f1c7a52-6d0e-4b8b-9a41-0c5d2e7f9b10."}
+    default_error_messages: ClassVar = {
+        "invalid": "Must be a UUID, like 3f1c7a52-6d0e-4b8b-9a41-0c5d2e7f9b10."
+    }
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str) or _UUID.fullmatch(data) is None:
@@ -23,7 +25,7 @@ class StrictUUID(serializers.Field[UUID, Any, str, Any]):
 class StrictText(serializers.Field[str, Any, str, Any]):
     """A JSON string within a length; nothing is trimmed or converted."""
 
-    default_error_messages = {
+    default_error_messages: ClassVar = {
         "invalid": "Must be a text.",
         "length": "Must have 1 to {most} characters.",
     }
@@ -43,7 +45,7 @@ class StrictText(serializers.Field[str, Any, str, Any]):
 class StrictBoolean(serializers.Field[bool, Any, bool, Any]):
     """true or false."""
 
-    default_error_messages = {"invalid": "Must be true or false."}
+    default_error_messages: ClassVar = {"invalid": "Must be true or false."}
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -54,7 +56,7 @@ class StrictBoolean(serializers.Field[bool, Any, bool, Any]):
 class StrictInteger(serializers.Field[int, Any, int, Any]):
     """A whole number within limits; neither 1.0 nor "1" nor true."""
 
-    default_error_messages = {
+    default_error_messages: ClassVar = {
         "invalid": "Must be a whole number of {unit}.",
         "range": "Must be {least} to {most} {unit}.",
     }

@@ -2,7 +2,7 @@ from django.db import models
 
 
 class CompletionEvent(models.Model):
-    """What the platform reported of one interaction, kept as it came: it may come early, late, twice, or for a stranger."""
+    """What the platform reported of one interaction, as it came: early, late, twice, or for a stranger."""
 
     event_id = models.CharField(primary_key=True, max_length=100)
     conversation_id = models.UUIDField()

@@ -43,7 +43,9 @@ class _Examined:
     levelled: Path
 
 
-def upload_clip(*, file: UploadedFile, title: str, transcript: str, language: str, by: Caller) -> AudioClip:
+def upload_clip(
+    *, file: "UploadedFile[Any]", title: str, transcript: str, language: str, by: Caller
+) -> AudioClip:
     """Examine a recording by its bytes, level it, keep both; the result waits for approval.
 
     Must run outside a transaction: decoding takes up to seconds. A refused file is kept nowhere; the refusal is
@@ -130,7 +132,7 @@ def _move(
     return clip
 
 
-def _examine(file: UploadedFile, folder: Path) -> _Examined:
+def _examine(file: "UploadedFile[Any]", folder: Path) -> _Examined:
     path = folder / "master"
     with path.open("wb") as copy:
         for chunk in file.chunks():
@@ -144,7 +146,7 @@ def _examine(file: UploadedFile, folder: Path) -> _Examined:
 
 
 def _keep(
-    file: UploadedFile, examined: _Examined, *, title: str, transcript: str, language: str, by: Caller
+    file: "UploadedFile[Any]", examined: _Examined, *, title: str, transcript: str, language: str, by: Caller
 ) -> AudioClip:
     facts = examined.analysis.facts
     levelled = next(made for made in examined.analysis.renditions if made.kind == LEVELLED)

@@ -76,10 +76,7 @@ def match_event(*, event_id: str, source: Source) -> bool:
 def settle_from_events(*, injection_id: UUID) -> bool:
     """Settle an injection from an event that came before its answer, or while its answer was lost."""
     injection = InjectionRequest.objects.select_related("clip").get(pk=injection_id)
-    for event in _events_of(injection):
-        if match_event(event_id=event.pk, source=_PORTAL):
-            return True
-    return False
+    return any(match_event(event_id=event.pk, source=_PORTAL) for event in _events_of(injection))
 
 
 _PORTAL: Final = Source(where="completion event kept earlier")

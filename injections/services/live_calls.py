@@ -30,7 +30,7 @@ _FIELDS = (
 
 
 def store_calls(states: Iterable[LiveCallState], *, consent_key: str, seen_at: datetime) -> int:
-    """Write what was seen of some calls; return how many rows. Calls of queues that the portal does not know are left out."""
+    """Write what was seen of some calls; return how many. Calls of queues unknown to the portal are left out."""
     known = set(Queue.objects.values_list("pk", flat=True))
     rows = [
         row

@@ -6,8 +6,8 @@ from typing import Any
 from django.utils import timezone
 
 from audit import services as audit
-from audit.canonical import clean_value
 from audit.entry import Entry, Subject
+from injections.audit_events import recordable
 from injections.callers import Caller
 
 
@@ -33,7 +33,7 @@ def record_refusal(
             subject=Subject() if subject is None else subject,
             reason_code=code,
             summary=summary,
-            details=clean_value(dict(details or {})),
+            details=recordable(details or {}),
             occurred_at=timezone.now(),
         )
     )

@@ -1,11 +1,21 @@
 """The portal asks the platform to report the end of each interaction; without that it knows only half."""
 
-from django.conf import settings
-from django.urls import reverse
+import logging
 
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from audit import services as audit
+from audit.entry import Entry
 from injections import wiring
+from injections.callers import Caller
+from injections.genesys.errors import GenesysError
+from injections.models import CompletionRegistration
 
 NAME = "qa-sync-injection"
+log = logging.getLogger(__name__)
 
 
 def receiver_address() -> str:
@@ -13,6 +23,30 @@ def receiver_address() -> str:
     return f"{settings.PORTAL_BASE_URL}{reverse('completion', args=[settings.COMPLETION_SECRET])}"
 
 
-def register_completion_webhook() -> bool:
-    """Register the receiver unless it is already; return whether it was missing. Raises GenesysError."""
-    return wiring.driver().register_completion_webhook(name=NAME, address=receiver_address())
+def register_completion_webhook(*, by: Caller) -> bool:
+    """Register the receiver unless it is already; return whether it is registered now.
+
+    A failure is a warning on the status page, never fatal: it is tried again with the next sweep of this kind.
+    """
+    try:
+        was_missing = wiring.driver().register_completion_webhook(name=NAME, address=receiver_address())
+    except GenesysError as error:
+        log.warning("could not register for completion events: %s", error)
+        CompletionRegistration.objects.update_or_create(pk=1, defaults={"problem": str(error)[:300]})
+        return False
+    with transaction.atomic(durable=True):
+        now = timezone.now()
+        CompletionRegistration.objects.update_or_create(pk=1, defaults={"problem": "", "confirmed_at": now})
+        if was_missing:
+            audit.append(
+                Entry(
+                    action="completion.registered",
+                    outcome="done",
+                    actor=by.actor,
+                    source=by.source,
+                    summary="The portal registered with the platform for completion events.",
+                    details={"name": NAME},
+                    occurred_at=now,
+                )
+            )
+    return True

@@ -55,7 +55,7 @@ def move(
     return True
 
 
-def explained(code: str, message: str = "") -> dict[str, str]:
+def explained(code: str, message: str = "") -> dict[str, Any]:
     """Return the columns that explain an end: the code and a plain sentence, never one without the other."""
     return {"reason_code": code, "error": (message or reason(code).sentence)[:1000]}
 

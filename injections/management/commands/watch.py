@@ -16,6 +16,7 @@ class Command(BaseCommand):
     help = "Watch the live calls of all queues and keep the board true."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Watch until asked to stop."""
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

@@ -1,0 +1,23 @@
+"""`manage.py work`: the background work of a portal on one machine."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from injections.worker import Worker
+
+
+class Command(BaseCommand):
+    """Runs the embedded worker until SIGTERM or Ctrl-C."""
+
+    help = "Try what is due and settle what was left behind. Several machines use Celery instead."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Work until asked to stop."""
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        self.stdout.write("worker ready")
+        Worker(stop=stop).run()
