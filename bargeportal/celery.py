@@ -1,14 +1,13 @@
-"""The Celery application: `celery -A bargeportal worker`. The tasks are in `injections.tasks`."""
+"""The Celery application, for portals on several machines (REDIS_URL): `celery -A bargeportal worker --beat`."""
 
 import os
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import beat_embedded_init, celeryd_init, setup_logging, worker_ready
+from celery.signals import beat_embedded_init, setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bargeportal.settings")
 
@@ -18,16 +17,6 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 app = Celery("bargeportal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["injections"])
-
-
-@celeryd_init.connect
-def make_queue_folders(**_: Any) -> None:
-    """Make the folders of the embedded queue where `manage.py up` has not."""
-    from django.conf import settings
-
-    if not settings.REDIS_URL:
-        for option in ("data_folder_in", "control_folder"):
-            Path(str(settings.CELERY_BROKER_TRANSPORT_OPTIONS[option])).mkdir(parents=True, exist_ok=True)
 
 
 @setup_logging.connect

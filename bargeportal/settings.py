@@ -180,17 +180,8 @@ REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False, "AUTH_HEADER_PREFIX": "To
 
 # --- Background work ----------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")
-CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost//"
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {}
-    if REDIS_URL
-    else {
-        "data_folder_in": str(PORTAL_DATA_DIR / "queue"),
-        "data_folder_out": str(PORTAL_DATA_DIR / "queue"),
-        "control_folder": str(PORTAL_DATA_DIR / "queue-control"),
-        "polling_interval": 0.1,
-    }
-)
+# Without Redis there is one machine, whose worker (`manage.py work`) takes what is due from the table itself.
+CELERY_BROKER_URL = REDIS_URL
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "injections.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "deliver-qa": {"task": "injections.deliver_qa", "schedule": 1.0, "options": {"expires": 5}},

@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import os
 import secrets
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,23 +71,16 @@ def _arguments(name: str, plan: Plan) -> list[str]:
             return ["-m", "injections.genesys.simulator", "--port", str(plan.simulator_port)]
         case "web":
             return ["-m", "bargeportal.serve"]
-        case "worker":
-            schedule = str(settings.PORTAL_DATA_DIR / "queue-control" / "beat")
+        case "worker" if settings.REDIS_URL:
+            schedule = str(settings.PORTAL_DATA_DIR / "beat")
             return [
                 *("-m", "celery", "--quiet", "-A", "bargeportal", "worker", "--beat", "--schedule", schedule),
-                *("--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING"),
-                *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+                *("--pool", "threads", "--concurrency", "8"),
             ]
+        case "worker":
+            return [manage, "work", "--skip-checks"]
         case _:
             return [manage, "watch", "--skip-checks"]
-
-
-def prepare_folders() -> None:
-    """Make the data folder, and forget nudges of an earlier run: the table knows better what is due."""
-    for name in ("queue", "queue-control"):
-        shutil.rmtree(settings.PORTAL_DATA_DIR / name, ignore_errors=True)
-    for name in ("clips", "queue", "queue-control"):
-        (settings.PORTAL_DATA_DIR / name).mkdir(parents=True, exist_ok=True)
 
 
 def hold_data_dir() -> IO[str] | None:

@@ -104,7 +104,6 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _prepare(self) -> None:
-        starting.prepare_folders()
         starting.prepare_database()
         starting.prepare_static()
         starting.close_database()
