@@ -12,6 +12,7 @@ from injections.callers import Caller
 from injections.lifecycle import WAITING, Status
 from injections.models import (
     AudioClip,
+    CompletionRegistration,
     DispatchAttempt,
     FeedState,
     InjectionRequest,
@@ -66,6 +67,8 @@ class StatusSummary:
     unconfirmed: int
     qa_pending: int
     oldest_qa_due_at: datetime | None
+    registered_at: datetime | None
+    registration_problem: str
 
 
 def queues(*, by: Caller) -> QuerySet[Queue]:
@@ -152,7 +155,7 @@ def injection_by_key(*, key: str, by: Caller) -> InjectionRequest | None:
 
 
 def status_summary(*, now: datetime) -> StatusSummary:
-    """Return how the portal fares, in five small queries."""
+    """Return how the portal fares, in a handful of small queries."""
     waiting = InjectionRequest.objects.filter(status__in=WAITING).aggregate(
         count=Count("pk"), due=Min("due_at")
     )
@@ -160,7 +163,8 @@ def status_summary(*, now: datetime) -> StatusSummary:
         unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
         unconfirmed=Count("pk", filter=Q(status=Status.UNCONFIRMED)),
     )
-    qa = _pending_qa()
+    qa = QaEvent.objects.filter(delivered_at__isnull=True).aggregate(count=Count("pk"), due=Min("due_at"))
+    registration = CompletionRegistration.objects.filter(pk=1).first()
     return StatusSummary(
         feed=feed(now=now),
         live_calls=LiveCall.objects.count(),
@@ -168,14 +172,11 @@ def status_summary(*, now: datetime) -> StatusSummary:
         oldest_due_at=waiting["due"],
         unknown=open_["unknown"],
         unconfirmed=open_["unconfirmed"],
-        qa_pending=qa[0],
-        oldest_qa_due_at=qa[1],
+        qa_pending=qa["count"],
+        oldest_qa_due_at=qa["due"],
+        registered_at=None if registration is None else registration.confirmed_at,
+        registration_problem="" if registration is None else registration.problem,
     )
-
-
-def _pending_qa() -> tuple[int, datetime | None]:
-    found = QaEvent.objects.filter(delivered_at__isnull=True).aggregate(count=Count("pk"), due=Min("due_at"))
-    return found["count"], found["due"]
 
 
 def _visible_injections(*, by: Caller) -> QuerySet[InjectionRequest]:

@@ -82,7 +82,7 @@ def unseal(token: str, *, conversation_id: UUID, user_id: int) -> Armed:
     return armed
 
 
-def is_safe_again(token: str, *, armed_s: float) -> bool:
+def is_safe_again(token: str, *, armed_s: int) -> bool:
     """Tell whether more than `armed_s` seconds have passed since `token` was made."""
     try:
         signing.loads(token, salt=_SALT, max_age=armed_s)

@@ -21,8 +21,19 @@ REASONS: Final = (
     "Quality or safety concern",
 )
 LANGUAGES: Final = {
-    "en": "English", "es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "pt": "Portuguese",
-    "nl": "Dutch", "pl": "Polish", "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "hi": "Hindi", "ar": "Arabic",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "de": "German",
+    "it": "Italian",
+    "pt": "Portuguese",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "zh": "Chinese",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "hi": "Hindi",
+    "ar": "Arabic",
 }
 _STATUS_CHOICES: Final = [
     ("attention", "Unclear outcome"),
@@ -32,17 +43,19 @@ _STATUS_CHOICES: Final = [
 _VISIBLE: Final = re.compile(r"\w")
 
 
-class SwitchField(forms.TypedChoiceField):
+class SwitchField(forms.ChoiceField):
     """A checkbox that takes nothing but "on" or nothing at all."""
 
     def __init__(self) -> None:
         super().__init__(
             choices=[("on", "on")],
-            coerce=lambda value: value == "on",
-            empty_value=False,
             required=False,
             error_messages={"invalid_choice": "Switch this on or off; nothing else can be sent here."},
         )
+
+    def clean(self, value: Any) -> bool:
+        """Return True for "on", False for nothing."""
+        return bool(super().clean(value) == "on")
 
 
 class BoardFilterForm(forms.Form):
@@ -77,7 +90,7 @@ class BoardFilterForm(forms.Form):
 
 
 class ArmForm(forms.Form):
-    """What a supervisor agrees to before a barge: recording, who is muted, why, and which state of the call they saw."""
+    """What a supervisor agrees to before a barge: recording, who is muted, why, and what they saw of the call."""
 
     clip = forms.ModelChoiceField(
         queryset=AudioClip.objects.none(),
@@ -96,7 +109,9 @@ class ArmForm(forms.Form):
             "max_length": "Say it in at most 500 characters.",
         },
     )
-    participant_id = forms.UUIDField(error_messages={"required": "The page is incomplete. Open the call again."})
+    participant_id = forms.UUIDField(
+        error_messages={"required": "The page is incomplete. Open the call again."}
+    )
     seen_version = forms.CharField(
         max_length=32, error_messages={"required": "The page is incomplete. Open the call again."}
     )
@@ -154,11 +169,15 @@ class ClipUploadForm(forms.Form):
             "max_length": "The name of this file is too long. Rename it to at most 200 characters.",
         },
     )
-    title = forms.CharField(max_length=120, error_messages={"required": "Give it a title that supervisors will recognise."})
+    title = forms.CharField(
+        max_length=120, error_messages={"required": "Give it a title that supervisors will recognise."}
+    )
     language = forms.ChoiceField(choices=list(LANGUAGES.items()), initial="en")
     transcript = forms.CharField(
         max_length=2000,
-        error_messages={"required": "Write down what is said: whoever approves it, and whoever cannot hear it, relies on it."},
+        error_messages={
+            "required": "Write down what is said: whoever approves it, and whoever cannot hear it, relies on it."
+        },
     )
 
 
@@ -166,7 +185,8 @@ class DecisionForm(forms.Form):
     """Why a recording is rejected."""
 
     reason = forms.CharField(
-        max_length=500, error_messages={"required": "Say what has to be better, so that it can be done again."}
+        max_length=500,
+        error_messages={"required": "Say what has to be better, so that it can be done again."},
     )
 
 

@@ -62,7 +62,7 @@ def form_context(
 ) -> dict[str, Any]:
     """Return the panel before arming, with what was already chosen: by a refused form or a barge that was disarmed."""
     chosen = _chosen(form, armed)
-    errors = {} if form is None else {name: list(messages)[0] for name, messages in form.errors.items()}
+    errors = {} if form is None else {name: next(iter(messages)) for name, messages in form.errors.items()}
     return call_context(call, now=timezone.now()) | {
         "panel_state": "form",
         "choices": _choices(selectors.playable_clips(by=by), chosen=str(chosen["clip"])),

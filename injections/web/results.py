@@ -26,7 +26,10 @@ _BADGES: Final = {
 }
 _WORDS: Final = {
     Status.REQUESTED: ("The call is being checked.", "Nothing has been sent yet."),
-    Status.QUEUED: ("The platform could not take it at once.", "Nothing has been played yet. It is tried again by itself."),
+    Status.QUEUED: (
+        "The platform could not take it at once.",
+        "Nothing has been played yet. It is tried again by itself.",
+    ),
     Status.DISPATCHING: ("It is being sent to the call.", "It may start at any moment."),
     Status.DISPATCHED: (
         "The platform accepted the recording.",
@@ -105,13 +108,18 @@ def story(injection: InjectionRequest) -> Story:
 
 def tries(injection: InjectionRequest) -> list[Try]:
     """Return every attempt in order."""
-    return [Try(attempt, _ATTEMPT_BADGES[AttemptOutcome(attempt.outcome)]) for attempt in injection.attempts.all()]
+    return [
+        Try(attempt, _ATTEMPT_BADGES[AttemptOutcome(attempt.outcome)]) for attempt in injection.attempts.all()
+    ]
 
 
 def _explanation(injection: InjectionRequest, status: Status) -> tuple[str, str]:
     what = sentence(injection.error)
     if status == Status.UNKNOWN:
-        return what, "The caller may have heard it, or may yet hear it. The portal never sends it a second time."
+        return (
+            what,
+            "The caller may have heard it, or may yet hear it. The portal never sends it a second time.",
+        )
     if status == Status.UNCONFIRMED:
         return what, "The caller has probably heard it."
     if injection.reason_code in _PARTLY_HEARD:
@@ -126,7 +134,11 @@ def _stages(injection: InjectionRequest, status: Status) -> tuple[Stage, ...]:
     return (
         Stage("Checked", milliseconds(checked), checked is not None),
         Stage("Sent", milliseconds(_between(checked, sent)), sent is not None),
-        Stage("Accepted" if is_accepted or answered is None else "Answered", milliseconds(_between(sent, answered)), is_accepted),
+        Stage(
+            "Accepted" if is_accepted or answered is None else "Answered",
+            milliseconds(_between(sent, answered)),
+            is_accepted,
+        ),
         Stage("Ended", milliseconds(ended), ended is not None),
     )
 

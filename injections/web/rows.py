@@ -83,8 +83,11 @@ def board(*, narrowed: BoardFilter, now: datetime, by: Caller) -> Board:
     Filtering works on what is shown: nobody can find out a masked digit by searching for it.
     """
     busy = selectors.busy_conversations()
-    rows = [_row(call, is_busy=call.pk in busy, now=now) for call in selectors.live_calls(by=by)
-            if narrowed.queue is None or call.queue_id == narrowed.queue]
+    rows = [
+        _row(call, is_busy=call.pk in busy, now=now)
+        for call in selectors.live_calls(by=by)
+        if narrowed.queue is None or call.queue_id == narrowed.queue
+    ]
     total = len(rows) if narrowed.queue is None else selectors.live_calls(by=by).count()
     shown = [row for row in rows if _is_wanted(row, narrowed)]
     key, is_reverse = _ORDERS[narrowed.sort or "longest"]
@@ -112,7 +115,9 @@ def _row(call: LiveCall, *, is_busy: bool, now: datetime) -> Row:
 
 
 def _is_wanted(row: Row, narrowed: BoardFilter) -> bool:
-    if narrowed.state and narrowed.state != ("ready" if narrowed.state == "ready" and _is_ready(row) else row.state_code):
+    if narrowed.state and narrowed.state != (
+        "ready" if narrowed.state == "ready" and _is_ready(row) else row.state_code
+    ):
         return False
     words = narrowed.q.casefold().split()
     text = f"{row.agent} {row.where} {row.caller}".casefold()

@@ -99,7 +99,9 @@ def checklist(call: LiveCall, *, is_busy: bool, now: datetime) -> tuple[Check, .
         _agent_check(call, is_connected=is_connected),
         _consent_check(call),
         _state_check(not call.is_held, "Not on hold", "The caller is on hold", "on_hold"),
-        _state_check(not call.is_secure_paused, "No secure pause", "Card data is being taken", "secure_pause"),
+        _state_check(
+            not call.is_secure_paused, "No secure pause", "Card data is being taken", "secure_pause"
+        ),
         _busy_check(call, is_busy=is_busy),
         _age_check(call, now=now),
     )
@@ -126,20 +128,30 @@ def _agent_check(call: LiveCall, *, is_connected: bool) -> Check:
 
 def _consent_check(call: LiveCall) -> Check:
     if not call.consent_reason:
-        return Check(holds=True, words="Agent consented to supervision", detail="asked again when it is sent")
+        return Check(holds=True, words="Agent consented to supervision", detail="asked again")
     words = _CONSENT_WORDS.get(call.consent_reason, "No consent")
     return Check(False, words, "", *_against(False, call.consent_reason))
 
 
 def _busy_check(call: LiveCall, *, is_busy: bool) -> Check:
     if call.barged_by:
-        return Check(False, f"{call.barged_by} is barging", "", "Wait until the barge has ended.", "call_busy")
-    return _state_check(not is_busy, "Nobody else is playing into it", "A recording is playing or due", "call_busy")
+        return Check(
+            False, f"{call.barged_by} is barging", "", "Wait until the barge has ended.", "call_busy"
+        )
+    return _state_check(
+        not is_busy, "Nobody else is playing into it", "A recording is playing or due", "call_busy"
+    )
 
 
 def _age_check(call: LiveCall, *, now: datetime) -> Check:
     if now - call.seen_at > OLDEST_VIEW:
         age = spoken(seconds_since(call.seen_at, now=now))
-        return Check(False, "Information is too old", f"{age} old", "Wait until the call has been read again.", "call_changed")
+        return Check(
+            False,
+            "Information is too old",
+            f"{age} old",
+            "Wait until the call has been read again.",
+            "call_changed",
+        )
     words = "Information is being read again" if is_stale(call, now=now) else "Information is fresh"
     return Check(holds=True, words=words, detail="")

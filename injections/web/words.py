@@ -47,10 +47,10 @@ def length(milliseconds: int) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """Return a measured time as 58 ms, or a dash where nothing was measured."""
+    """Return a measured time as 58 ms, from a second on as 3.2 s, or a dash where nothing was measured."""
     if value is None:
         return "–"
-    return f"{value / 1000:.1f} s" if value >= 10_000 else f"{value:.0f} ms"
+    return f"{value / 1000:.1f} s" if value >= 1000 else f"{value:.0f} ms"
 
 
 def size(count: int) -> str:

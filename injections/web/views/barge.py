@@ -84,7 +84,9 @@ def barge_disarm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     if call is None:
         return _no_call(request, conversation_id, action="access.refused", by=caller)
     try:
-        armed = unseal(request.POST.get("token", ""), conversation_id=conversation_id, user_id=_user_id(caller))
+        armed = unseal(
+            request.POST.get("token", ""), conversation_id=conversation_id, user_id=_user_id(caller)
+        )
     except NotArmed:
         return _page(request, conversation_id, form_context(call, by=caller), by=caller)
     context = form_context(call, armed=armed, by=caller)
@@ -223,12 +225,16 @@ def _too_late(request: HttpRequest, conversation_id: UUID, *, armed: Armed, by: 
         action="barge.fire",
         code="deadline_passed",
         summary=f"{by.actor.name} barged too late after arming; nothing was played.",
-        subject=Subject(conversation_id=conversation_id, participant_id=armed.participant_id, clip_id=armed.clip_id),
+        subject=Subject(
+            conversation_id=conversation_id, participant_id=armed.participant_id, clip_id=armed.clip_id
+        ),
         details={"armed_for_s": settings.INJECT_ARMED_S},
         by=by,
     )
     call = selectors.live_call(conversation_id=conversation_id, by=by)
-    context = gone_context() if call is None else form_context(call, armed=armed, code="deadline_passed", by=by)
+    context = (
+        gone_context() if call is None else form_context(call, armed=armed, code="deadline_passed", by=by)
+    )
     return _page(request, conversation_id, context, status=409, by=by)
 
 

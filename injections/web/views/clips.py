@@ -13,7 +13,14 @@ from injections.callers import Caller, caller_of
 from injections.models import AudioClip
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Action
-from injections.services.clips import ClipNotInState, NotAllowed, approve_clip, reject_clip, retire_clip, upload_clip
+from injections.services.clips import (
+    ClipNotInState,
+    NotAllowed,
+    approve_clip,
+    reject_clip,
+    retire_clip,
+    upload_clip,
+)
 from injections.services.refusals import record_refusal
 from injections.web.access import requires
 from injections.web.errors import Trouble, not_found, trouble_page
@@ -36,7 +43,9 @@ def clips(request: HttpRequest) -> HttpResponse:
     caller = caller_of(request)
     form = ClipFilterForm(request.GET)
     form.is_valid()
-    found = selectors.clips(status=form.cleaned_data.get("status", ""), text=form.cleaned_data.get("q", ""), by=caller)
+    found = selectors.clips(
+        status=form.cleaned_data.get("status", ""), text=form.cleaned_data.get("q", ""), by=caller
+    )
     context = {
         "filters": form,
         "rows": [_shown(one) for one in found[:500]],
@@ -167,6 +176,6 @@ def _record_upload(form: ClipUploadForm, *, by: Caller) -> None:
         code="bad_request",
         summary=f"{by.actor.name} offered a recording that was not taken.",
         subject=None,
-        details={"fields": {name: str(list(messages)[0]) for name, messages in form.errors.items()}},
+        details={"fields": {name: str(next(iter(messages))) for name, messages in form.errors.items()}},
         by=by,
     )

@@ -1,7 +1,5 @@
 """Logging in and out."""
 
-from typing import cast
-
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpResponse
@@ -36,7 +34,7 @@ class PortalLoginView(LoginView):
         """Answer a failed login as what it is."""
         response = super().form_invalid(form)
         response.status_code = 400
-        return cast("HttpResponse", response)
+        return response
 
 
 login = PortalLoginView.as_view()

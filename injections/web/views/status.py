@@ -42,6 +42,7 @@ def _lines(summary: StatusSummary, *, now: datetime) -> list[Line]:
     return [
         _connection(summary.feed),
         _watcher(summary),
+        _completion(summary),
         _queue(summary, now=now),
         _unknown(summary),
         _qa(summary, now=now),
@@ -51,22 +52,57 @@ def _lines(summary: StatusSummary, *, now: datetime) -> list[Line]:
 def _connection(feed: Feed) -> Line:
     name = "Genesys Cloud"
     if feed.problem:
-        return Line(name, Badge("stop", "✕", "Trouble"), feed.problem, "Check network and credentials of the OAuth client.")
+        return Line(
+            name,
+            Badge("stop", "✕", "Trouble"),
+            feed.problem,
+            "Check network and credentials of the OAuth client.",
+        )
     if feed.age_s is None:
-        return Line(name, Badge("caution", "–", "Not heard yet"), "Nothing has been read from the platform since the start.",
-                    "Wait some seconds. If it stays, see whether the call watcher runs.")
+        return Line(
+            name,
+            Badge("caution", "–", "Not heard yet"),
+            "Nothing has been read from the platform since the start.",
+            "Wait some seconds. If it stays, see whether the call watcher runs.",
+        )
     if feed.is_late:
-        return Line(name, Badge("caution", "–", "Silent"), f"Last heard {spoken(feed.age_s)} ago.",
-                    "See whether the call watcher runs.")
+        return Line(
+            name,
+            Badge("caution", "–", "Silent"),
+            f"Last heard {spoken(feed.age_s)} ago.",
+            "See whether the call watcher runs.",
+        )
     return Line(name, Badge("go", "✓", "Connected"), f"Last heard {spoken(feed.age_s)} ago.")
 
 
 def _watcher(summary: StatusSummary) -> Line:
     calls = f"{summary.live_calls} live call{'' if summary.live_calls == 1 else 's'} known."
     if summary.feed.is_late:
-        return Line("Call watcher", Badge("caution", "–", "Behind"), f"The board may be out of date. {calls}",
-                    "Supervisors see the age of every call. Barges are checked anew in any case.")
+        return Line(
+            "Call watcher",
+            Badge("caution", "–", "Behind"),
+            f"The board may be out of date. {calls}",
+            "Supervisors see the age of every call. Barges are checked anew in any case.",
+        )
     return Line("Call watcher", Badge("go", "✓", "Live"), calls)
+
+
+def _completion(summary: StatusSummary) -> Line:
+    name = "Reports of the end"
+    if summary.registration_problem:
+        return Line(
+            name,
+            Badge("caution", "–", "Not registered"),
+            f"The platform does not report ends to this portal: {summary.registration_problem}",
+            "It is tried again by itself. Until then outcomes stay unconfirmed. Check PORTAL_BASE_URL.",
+        )
+    if summary.registered_at is None:
+        return Line(name, Badge("plain", "◷", "Not yet known"), "The registration has not been checked yet.")
+    return Line(
+        name,
+        Badge("go", "✓", "Registered"),
+        "The platform reports to this portal when a recording has ended.",
+    )
 
 
 def _queue(summary: StatusSummary, *, now: datetime) -> Line:
@@ -75,8 +111,12 @@ def _queue(summary: StatusSummary, *, now: datetime) -> Line:
     late_s = (now - summary.oldest_due_at).total_seconds()
     words = f"{summary.waiting} waiting."
     if late_s > _LATE_S:
-        return Line("Waiting injections", Badge("caution", "–", "Late"), f"{words} The oldest is {spoken(late_s)} overdue.",
-                    "See whether a worker runs.")
+        return Line(
+            "Waiting injections",
+            Badge("caution", "–", "Late"),
+            f"{words} The oldest is {spoken(late_s)} overdue.",
+            "See whether a worker runs.",
+        )
     return Line("Waiting injections", Badge("plain", "◷", "Some"), f"{words} They are tried by themselves.")
 
 
@@ -84,14 +124,20 @@ def _unknown(summary: StatusSummary) -> Line:
     count = summary.unknown + summary.unconfirmed
     if count == 0:
         return Line("Unclear outcomes", Badge("go", "✓", "None"), "Every injection has a known end.")
-    return Line("Unclear outcomes", Badge("unknown", "?", str(count)),
-                f"{summary.unknown} may have been played, {summary.unconfirmed} had no end reported.",
-                "Compliance settles them: see Injections, filter “Unclear outcome”.")
+    return Line(
+        "Unclear outcomes",
+        Badge("unknown", "?", str(count)),
+        f"{summary.unknown} may have been played, {summary.unconfirmed} had no end reported.",
+        "Compliance settles them: see Injections, filter “Unclear outcome”.",
+    )
 
 
 def _qa(summary: StatusSummary, *, now: datetime) -> Line:
     if summary.qa_pending == 0:
         return Line("Events to QA", Badge("go", "✓", "Delivered"), "Nothing is left to deliver.")
     late_s = seconds_since(summary.oldest_qa_due_at, now=now)
-    return Line("Events to QA", Badge("caution" if late_s > _LATE_S else "plain", "◷", str(summary.qa_pending)),
-                f"{summary.qa_pending} not delivered yet. They are sent again until they are taken.")
+    return Line(
+        "Events to QA",
+        Badge("caution" if late_s > _LATE_S else "plain", "◷", str(summary.qa_pending)),
+        f"{summary.qa_pending} not delivered yet. They are sent again until they are taken.",
+    )

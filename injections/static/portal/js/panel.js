@@ -54,8 +54,12 @@
     if (!shown) return;
     armedAt = performance.now();
     const span = Number(shown.dataset.armedS);
+    const bar = document.getElementById("span");
+    bar.hidden = false;
     const tick = () => {
-      const left = Math.ceil(span - (performance.now() - armedAt) / 1000);
+      const rest = span - (performance.now() - armedAt) / 1000;
+      const left = Math.ceil(rest);
+      bar.value = Math.max(0, rest);
       if (left > 0) {
         shown.textContent = `safe again in ${left} s`;
         return;
