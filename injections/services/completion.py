@@ -73,9 +73,11 @@ def match_event(*, event_id: str, source: Source) -> bool:
         )
 
 
-def settle_from_events(*, injection_id: UUID) -> bool:
-    """Settle an injection from an event that came before its answer, or while its answer was lost."""
-    injection = InjectionRequest.objects.select_related("clip").get(pk=injection_id)
+def settle_from_events(injection: InjectionRequest) -> bool:
+    """Settle an injection from an event that came before its answer, or while its answer was lost.
+
+    Returns whether it did; `injection` itself is then old. Must run outside a transaction.
+    """
     return any(match_event(event_id=event.pk, source=_PORTAL) for event in _events_of(injection))
 
 

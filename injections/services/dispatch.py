@@ -80,6 +80,7 @@ def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwa
         return
     attempt = _intend(injection, evidence=_evidence(state), by=by)
     if attempt is None:
+        injection.refresh_from_db()
         return
     # From here to the answer no transaction is open: a slow platform must not hold a lock.
     if timezone.now() >= injection.deadline_at:
@@ -103,7 +104,7 @@ def _is_allowed(
     """Refuse what the platform's answers or the portal's rules forbid now, whatever they said before."""
     now = timezone.now()
     if injection.clip is not None:
-        injection.clip.refresh_from_db()
+        injection.clip.refresh_from_db(fields=["status"])
     against = objection(
         conversation_id=injection.conversation_id,
         participant_id=injection.participant_id,
@@ -297,8 +298,8 @@ def _finish(
             InjectionRequest.objects.filter(pk=injection.pk, interaction_id="").update(
                 interaction_id=attempt.interaction_id
             )
-    settle_from_events(injection_id=injection.pk)
-    injection.refresh_from_db()
+    if settle_from_events(injection) or not is_moved:
+        injection.refresh_from_db()
 
 
 def _expire(injection: InjectionRequest, *, attempt: DispatchAttempt | None = None, by: Caller) -> None:

@@ -38,7 +38,7 @@ def doubt_abandoned(*, by: Caller) -> int:
     for row in abandoned:
         if _move(row, Status.UNKNOWN, code="outcome_unknown", lease=row.lease_token, by=by):
             count += 1
-            settle_from_events(injection_id=row.pk)
+            settle_from_events(row)
     return count
 
 

@@ -37,22 +37,33 @@ def move(
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("a change of state and its record are one transaction")
     sources = sources_of(to) if only_from is None else only_from & sources_of(to)
-    rows = InjectionRequest.objects.filter(pk=injection.pk, status__in=sorted(sources))
-    if lease is not None:
-        rows = rows.filter(lease_token=lease)
-    # The row's own word, under its lock: `injection` may be old by now.
-    before = rows.select_for_update().values_list("status", flat=True).first()
-    if before is None:
-        return False
     values = _values(to, at=at) | changes
-    if rows.update(**values) != 1:
+    before = _update(injection, sources, values, lease=lease)
+    if before is None:
         return False
     for name, value in values.items():
         setattr(injection, name, value)
-    audit.append(injection_moved(injection, before=Status(before), details=details or {}, at=at, by=by))
+    audit.append(injection_moved(injection, before=before, details=details or {}, at=at, by=by))
     if to in _QA_STATUSES:
         announce(injection, at=at)
     return True
+
+
+def _update(
+    injection: InjectionRequest, sources: frozenset[Status], values: Mapping[str, Any], *, lease: UUID | None
+) -> Status | None:
+    """Write `values` if the row is in one of `sources`; return the status that it had, None when it is in another."""
+    rows = InjectionRequest.objects.filter(pk=injection.pk)
+    if lease is not None:
+        rows = rows.filter(lease_token=lease)
+    # Mostly the row is still as it was read. If not, its own word counts, under its lock.
+    expected = Status(injection.status)
+    if expected in sources and rows.filter(status=expected).update(**values) == 1:
+        return expected
+    found = rows.select_for_update().values_list("status", flat=True).first()
+    if found is None or Status(found) not in sources:
+        return None
+    return Status(found) if rows.filter(status=found).update(**values) == 1 else None
 
 
 def explained(code: str, message: str = "") -> dict[str, Any]:

@@ -78,7 +78,8 @@ def test_an_event_that_comes_before_the_answer_is_kept_and_settles_after_it() ->
     _report(injection)
     assert injection.status == Status.DISPATCHING
     InjectionRequest.objects.filter(pk=injection.pk).update(status="dispatched", interaction_id="i-1")
-    assert settle_from_events(injection_id=injection.pk)
+    injection.refresh_from_db()
+    assert settle_from_events(injection)
     injection.refresh_from_db()
     assert injection.status == Status.COMPLETED
 
