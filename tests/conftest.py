@@ -1,12 +1,16 @@
 """Fixtures for every package: the network guard, people by their role, a whole portal, a browser."""
 
+import os
+import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from injections.roles import Role
+from tests.audit.flush import flush_past_the_guards  # noqa: F401  a fixture, for every test that commits
+from tests.support.portal import PortalProcess, start_portal
 
 _LOCAL = {"127.0.0.1", "::1", "localhost", "", "0.0.0.0"}  # noqa: S104  a server may bind to all
 
@@ -88,3 +92,39 @@ def administrator(person: Callable[..., Any]) -> Any:
 def api_client(person: Callable[..., Any]) -> Any:
     """Return a user that stands for a machine."""
     return person("dialler", Role.API_CLIENT)
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
+    """Return a whole running portal, shared by every test that asks for it."""
+    with start_portal(tmp_path_factory.mktemp("portal")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Return headless Chromium, the machine's own."""
+    executable = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if executable is None:
+        if os.environ.get("CI"):
+            pytest.fail("browser tests may not be left out in CI: apt-get install chromium")
+        pytest.skip("no Chromium found: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """Return a page in a context of its own; a script error in it fails the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.set_default_timeout(10_000)
+    yield opened
+    context.close()
+    assert errors == []

@@ -1,0 +1,270 @@
+"""The two commands of the README, from outside: start, log in, inject, stop."""
+
+import contextlib
+import http.client
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.parse
+import uuid
+from collections.abc import Callable, Iterator
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.portal import PASSWORD, ROOT, PortalProcess, family_of, free_port, is_alive, start_portal
+
+pytestmark = pytest.mark.service
+
+
+class Answer:
+    """What the portal answered."""
+
+    def __init__(self, answer: http.client.HTTPResponse) -> None:
+        self.status = answer.status
+        self.headers = answer.headers
+        self.text = answer.read().decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class Client:
+    """A browser without a screen: keeps cookies, follows nothing by itself."""
+
+    def __init__(self, portal: PortalProcess) -> None:
+        self._port = portal.port
+        self._cookies: SimpleCookie = SimpleCookie()
+
+    def request(self, method: str, path: str, *, body: bytes | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self._cookies:
+            sent["Cookie"] = "; ".join(f"{name}={morsel.value}" for name, morsel in self._cookies.items())
+        try:
+            connection.request(method, path, body=body, headers=sent)
+            answer = Answer(connection.getresponse())
+        finally:
+            connection.close()
+        for cookie in answer.headers.get_all("Set-Cookie") or []:
+            self._cookies.load(cookie)
+        return answer
+
+    def post_form(self, path: str, **fields: str) -> Answer:
+        page = self.request("GET", path).text
+        fields["csrfmiddlewaretoken"] = page.partition('name="csrfmiddlewaretoken" value="')[2].partition(
+            '"'
+        )[0]
+        return self.request(
+            "POST",
+            path,
+            body=urllib.parse.urlencode(fields).encode(),
+            Content_Type="application/x-www-form-urlencoded",
+        )
+
+
+def recordings_of(portal: PortalProcess) -> list[str]:
+    folder = Path(portal.environment["PORTAL_DATA_DIR"]) / "portal.sqlite3"
+    with contextlib.closing(sqlite3.connect(folder)) as database:
+        return [row[0] for row in database.execute("SELECT id FROM injections_audioclip ORDER BY id")]
+
+
+def wait_until(is_so: Callable[[], bool], *, within_s: float) -> bool:
+    end = time.monotonic() + within_s
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.1)
+    return is_so()
+
+
+@pytest.fixture(scope="module")
+def token(portal: PortalProcess) -> str:
+    return portal.manage("create_api_client", "dialler").splitlines()[-1]
+
+
+@pytest.fixture
+def inject(portal: PortalProcess, token: str) -> Callable[..., Answer]:
+    """Return a function that posts one injection of a demo recording."""
+    example = json.loads(portal.manage("curl_example").partition("-d '")[2].rpartition("'")[0])
+
+    def post(call: dict[str, Any], **headers: str) -> Answer:
+        body = {
+            "conversationId": call["conversationId"],
+            "participantId": call["agentParticipantId"],
+            "audioUrl": example["audioUrl"],
+            "streamMatrix": {"agentMute": False, "callerMute": False, "normalizeLevel": True},
+            "maxDurationMs": 500,
+        }
+        headers = {"Authorization": f"Token {token}", "Content_Type": "application/json", **headers}
+        return Client(portal).request("POST", "/inject", body=json.dumps(body).encode(), **headers)
+
+    return post
+
+
+def test_the_ready_line_comes_once(portal: PortalProcess) -> None:
+    assert [line for line in portal.log if line.startswith("ready ")] == [f"ready {portal.url}"]
+
+
+def test_the_logins_are_printed(portal: PortalProcess) -> None:
+    assert any("supervisor" in line and PASSWORD in line for line in portal.log)
+
+
+def test_health_answers_ok(portal: PortalProcess) -> None:
+    answer = Client(portal).request("GET", "/health")
+    assert (answer.status, answer.text) == (200, "ok")
+
+
+@pytest.mark.parametrize("username", ["supervisor", "compliance", "audioadmin", "approver", "admin"])
+def test_each_of_the_demo_people_can_log_in(portal: PortalProcess, username: str) -> None:
+    answer = Client(portal).post_form("/login/", username=username, password=PASSWORD)
+    assert answer.status == 302
+
+
+def test_live_calls_are_on_the_board_when_it_is_ready(portal: PortalProcess) -> None:
+    client = Client(portal)
+    client.post_form("/login/", username="supervisor", password=PASSWORD)
+    assert client.request("GET", "/").text.count("/calls/") > 10
+
+
+def test_a_token_stands_alone_on_the_last_line(token: str) -> None:
+    assert len(token) == 64
+
+
+def test_a_recording_is_injected_fetched_and_played(portal: PortalProcess, inject: Any) -> None:
+    call = portal.simulator.create_call(consent="true")
+    answer = inject(call)
+    assert (answer.status, answer.json["status"]) == (201, "dispatched")
+    played = [
+        entry
+        for entry in portal.simulator.interactions()
+        if entry["conversationId"] == call["conversationId"]
+    ]
+    assert len(played) == 1
+    portal.wait_for(lambda line: line.startswith("simulator") and "played" in line)
+
+
+def test_the_end_of_the_playing_comes_back(portal: PortalProcess, inject: Any, token: str) -> None:
+    location = inject(
+        portal.simulator.create_call(consent="true"), Idempotency_Key=str(uuid.uuid4())
+    ).headers["Location"]
+    path = urllib.parse.urlsplit(location).path
+
+    def is_completed() -> bool:
+        answer = Client(portal).request("GET", path, Authorization=f"Token {token}")
+        return answer.status == 200 and answer.json["status"] == "completed"
+
+    assert wait_until(is_completed, within_s=10)
+
+
+def test_a_call_without_consent_is_refused_with_its_reason(portal: PortalProcess, inject: Any) -> None:
+    answer = inject(portal.simulator.create_call(consent="false"))
+    assert answer.status == 403
+    assert "Injection blocked: consent denied" in answer.json["message"]
+
+
+def test_a_body_over_the_limit_is_refused(portal: PortalProcess) -> None:
+    answer = Client(portal).request("POST", "/inject", Content_Length="40000000")
+    assert answer.status == 413
+
+
+def test_a_taken_port_is_said_with_the_variable(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        second = PortalProcess(tmp_path, port=server.getsockname()[1])
+        assert second.process.wait(timeout=20) == 1
+        second.stop()
+    assert any(f"Port {second.port} is taken" in line and "PORT=" in line for line in second.log)
+
+
+def test_a_second_portal_on_the_same_data_is_refused(portal: PortalProcess) -> None:
+    second = PortalProcess(Path(portal.environment["PORTAL_DATA_DIR"]))
+    assert second.process.wait(timeout=20) == 1
+    second.stop()
+    assert any("already running" in line and "PORTAL_DATA_DIR" in line for line in second.log)
+
+
+@pytest.fixture(scope="module")
+def two_starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Start, stop and start again on the same data; give what was seen."""
+    data_dir = tmp_path_factory.mktemp("twice")
+    seen: dict[str, Any] = {}
+    with start_portal(data_dir) as first:
+        seen["token"] = first.manage("create_api_client", "dialler").splitlines()[-1]
+        seen["recordings"] = recordings_of(first)
+        below = family_of(first.process.pid)
+        seen["stopped_in_s"] = first.stop(signal.SIGINT)
+        seen["exit_code"] = first.process.returncode
+        seen["alive"] = [pid for pid in below if is_alive(pid)]
+        seen["processes"] = len(below)
+    with start_portal(data_dir) as second:
+        seen["second"] = second
+        yield seen
+
+
+def test_ctrl_c_stops_everything_in_time(two_starts: dict[str, Any]) -> None:
+    assert two_starts["processes"] >= 4
+    assert two_starts["alive"] == []
+    assert two_starts["stopped_in_s"] < 10
+    assert two_starts["exit_code"] == 0
+
+
+def test_a_second_start_loses_nothing(two_starts: dict[str, Any]) -> None:
+    assert len(two_starts["recordings"]) == 5
+    assert recordings_of(two_starts["second"]) == two_starts["recordings"]
+
+
+def test_a_token_survives_the_second_start(two_starts: dict[str, Any]) -> None:
+    answer = Client(two_starts["second"]).request(
+        "POST",
+        "/inject",
+        body=b"{}",
+        Authorization=f"Token {two_starts['token']}",
+        Content_Type="application/json",
+    )
+    assert answer.status == 400
+
+
+def test_a_process_that_dies_comes_back(two_starts: dict[str, Any]) -> None:
+    second: PortalProcess = two_starts["second"]
+    web = next(
+        pid
+        for pid in family_of(second.process.pid)
+        if b"bargeportal.serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    subprocess.run(["kill", "-9", str(web)], check=True)  # noqa: S607
+    second.wait_for(lambda line: "web ended (signal SIGKILL)" in line)
+
+    def answers() -> bool:
+        try:
+            return Client(second).request("GET", "/health").text == "ok"
+        except OSError:
+            return False
+
+    assert wait_until(answers, within_s=15)
+
+
+def test_nothing_stays_when_the_parent_is_killed(tmp_path: Path) -> None:
+    with start_portal(tmp_path, variables={"DEMO_PASSWORD": "x-" + PASSWORD}) as portal:
+        below = family_of(portal.process.pid)
+        portal.process.kill()
+        assert wait_until(lambda: not any(is_alive(pid) for pid in below), within_s=10)
+
+
+def test_without_a_simulator_missing_credentials_stop_the_start(tmp_path: Path) -> None:
+    environment = PortalProcess.environment_for(tmp_path, port=free_port())
+    done = subprocess.run(
+        [sys.executable, "manage.py", "up", "--no-simulator"],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert "portal.E001" in done.stderr
