@@ -149,15 +149,15 @@ def test_a_recording_is_injected_fetched_and_played(portal: PortalProcess, injec
     portal.wait_for(lambda line: line.startswith("simulator") and "played" in line)
 
 
-def test_the_end_of_the_playing_comes_back(portal: PortalProcess, inject: Any, token: str) -> None:
-    location = inject(
-        portal.simulator.create_call(consent="true"), Idempotency_Key=str(uuid.uuid4())
-    ).headers["Location"]
-    path = urllib.parse.urlsplit(location).path
+def test_the_end_of_the_playing_comes_back(portal: PortalProcess, inject: Any) -> None:
+    call, key = portal.simulator.create_call(consent="true"), str(uuid.uuid4())
+    inject(call, Idempotency_Key=key)
 
     def is_completed() -> bool:
-        answer = Client(portal).request("GET", path, Authorization=f"Token {token}")
-        return answer.status == 200 and answer.json["status"] == "completed"
+        again = inject(call, Idempotency_Key=key)
+        assert again.headers["Idempotent-Replayed"] == "true"
+        status: str = again.json["status"]
+        return status == "completed"
 
     assert wait_until(is_completed, within_s=10)
 
