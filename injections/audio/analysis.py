@@ -15,7 +15,7 @@ def examine(
 ) -> Analysis:
     """Identify, measure and level a recording; write its renditions into `folder`.
 
-    The recording is decoded twice, so that one longer than memory should hold needs no more of it.
+    It is decoded once and never held whole; a second time only where its channels must not be averaged.
 
     Raises:
         AudioRefused: the recording must not be used.
@@ -23,12 +23,15 @@ def examine(
     """
     with opened(path, declared_name=declared_name, limits=limits) as recording:
         meter = LevelMeter(sample_rate_hz=recording.sample_rate_hz, channels=recording.channels)
-        facts = recording.decode(meter.add)
+        resampler = Resampler(sample_rate_hz=recording.sample_rate_hz, channel=None)
+        facts = recording.decode(meter.add, resampler.add)
     levels = meter.levels()
     refuse_unusable(levels, limits=limits)
-    resampler = Resampler(sample_rate_hz=facts.sample_rate_hz, channel=meter.best_channel())
-    with opened(path, declared_name=None, limits=limits) as recording:
-        recording.decode(resampler.add)
+    channel = meter.best_channel()
+    if channel is not None:
+        resampler = Resampler(sample_rate_hz=facts.sample_rate_hz, channel=channel)
+        with opened(path, declared_name=None, limits=limits) as recording:
+            recording.decode(resampler.add)
     return Analysis(
         facts=facts,
         levels=levels,

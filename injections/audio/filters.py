@@ -16,7 +16,7 @@ from injections.audio.probe import Samples
 
 Response = npt.NDArray[np.complex64]
 
-HISTORY_SECONDS: Final = 0.25
+HISTORY_SECONDS: Final = 0.1
 
 
 _DESIGN_RATE_HZ: Final = 48_000
@@ -65,30 +65,35 @@ def response(sections: tuple[Biquad, ...], *, sample_rate_hz: int, length: int) 
     return np.asarray(total, dtype=np.complex64)
 
 
-class BlockFilter:
-    """Filter a signal that comes in blocks of shape (samples, channels); what went before is remembered."""
+class FilterBank:
+    """Send a signal that comes in blocks through several filters at once; what went before is remembered."""
 
-    def __init__(self, sections: tuple[Biquad, ...], *, sample_rate_hz: int) -> None:
+    def __init__(self, *filters: tuple[Biquad, ...], sample_rate_hz: int) -> None:
         self._history = int(HISTORY_SECONDS * sample_rate_hz)
         self._length = 1 << (4 * self._history - 1).bit_length()
-        self._response = response(sections, sample_rate_hz=sample_rate_hz, length=self._length)[:, None]
+        self._responses = [
+            response(sections, sample_rate_hz=sample_rate_hz, length=self._length)[:, None]
+            for sections in filters
+        ]
         self._past: Samples | None = None
 
-    def __call__(self, block: Samples) -> Samples:
-        """Return the filtered block; same shape, no delay."""
+    def __call__(self, block: Samples) -> list[Samples]:
+        """Return for each filter the block of shape (samples, channels) filtered; same shape, no delay."""
         if self._past is None:
             # As if the first value had always been there: a constant offset then makes no sound at the start.
             self._past = np.repeat(block[:1], self._history, axis=0)
         joined = np.concatenate([self._past, block])
         self._past = joined[len(joined) - self._history :].copy()
         step = self._length - self._history
-        return np.concatenate(
-            [self._filter(joined[at : at + self._length]) for at in range(0, len(block), step)]
-        )
+        pieces = [self._filter(joined[at : at + self._length]) for at in range(0, len(block), step)]
+        return [np.concatenate(filtered) for filtered in zip(*pieces, strict=True)]
 
-    def _filter(self, piece: Samples) -> Samples:
+    def _filter(self, piece: Samples) -> list[Samples]:
         """Filter one stretch, of which the first `history` samples only serve to begin in the right state."""
         spectrum = np.fft.rfft(piece, n=self._length, axis=0)
-        spectrum *= self._response
-        filtered = np.fft.irfft(spectrum, n=self._length, axis=0)
-        return filtered[self._history : len(piece)].astype(np.float32, copy=False)
+        return [
+            np.fft.irfft(spectrum * one, n=self._length, axis=0)[self._history : len(piece)].astype(
+                np.float32, copy=False
+            )
+            for one in self._responses
+        ]

@@ -1,15 +1,16 @@
 """Measure how loud a recording is: as a broadcaster hears it, as a telephone does, and what is wrong."""
 
 import math
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from injections.audio.facts import Levels
-from injections.audio.filters import K_WEIGHTING, SPEECH_BAND, BlockFilter
+from injections.audio.filters import K_WEIGHTING, SPEECH_BAND, FilterBank
 from injections.audio.limits import AudioLimits
-from injections.audio.probe import Samples
+from injections.audio.probe import BLOCK_SECONDS, Samples
 from injections.audio.refusal import refused
 
 Powers = npt.NDArray[np.float64]
@@ -24,6 +25,7 @@ FRAMES_PER_SECOND: Final = 100
 PEAKS_PER_SECOND: Final = 400
 _HANGOVER_FRAMES: Final = 20  # 200 ms, as ITU-T P.56 method B
 _MARGIN_DB: Final = 15.9  # the same: speech is active down to this far below its own level
+_PEAK_BLOCK: Final = 65_536
 _FLOOR: Final = 1e-12  # -120 dBFS: quieter is written as this, so that every level is a number
 _NEAR_FULL_SCALE: Final = 0.985
 _FLAT: Final = 1.6e-5  # half a step of 16 bits
@@ -38,11 +40,11 @@ class LevelMeter:
 
     def __init__(self, *, sample_rate_hz: int, channels: int) -> None:
         self._rate = sample_rate_hz
-        self._weigh = BlockFilter(K_WEIGHTING, sample_rate_hz=sample_rate_hz)
-        self._narrow = BlockFilter(SPEECH_BAND, sample_rate_hz=sample_rate_hz)
+        self._filters = FilterBank(K_WEIGHTING, SPEECH_BAND, sample_rate_hz=sample_rate_hz)
         self._gains = _channel_gains(channels)
         self._loudness_powers: list[Powers] = []
-        self._speech_powers: list[Powers] = []
+        self._mono_powers: list[Powers] = []
+        self._channel_powers: list[Powers] = []
         self._peaks: list[Samples] = []
         self._true_peak = TruePeakMeter()
         self._sum = np.zeros(channels)
@@ -51,11 +53,11 @@ class LevelMeter:
 
     def add(self, block: Samples) -> None:
         """Measure the next block, shape (samples, channels)."""
-        mono = block.mean(axis=1, keepdims=True)
-        self._loudness_powers.append(_frame_powers(self._weigh(block), self._rate // 10) @ self._gains)
-        both = self._narrow(np.concatenate([mono, block], axis=1))
-        self._speech_powers.append(_frame_powers(both, self._rate // FRAMES_PER_SECOND))
-        self._peaks.append(_frame_peaks(mono[:, 0], self._rate // PEAKS_PER_SECOND))
+        weighted, narrow = self._filters(block)
+        self._loudness_powers.append(_frame_powers(weighted, self._rate // 10) @ self._gains)
+        for signal, powers in ((mono_of(narrow), self._mono_powers), (narrow, self._channel_powers)):
+            powers.append(_frame_powers(signal, self._rate // FRAMES_PER_SECOND))
+        self._peaks.append(_frame_peaks(mono_of(block)[:, 0], self._rate // PEAKS_PER_SECOND))
         self._true_peak.add(block)
         self._sum += block.sum(axis=0, dtype=np.float64)
         self._clipped += _clipped_samples(block)
@@ -72,14 +74,15 @@ class LevelMeter:
         uploader's headphones play a voice. Averaging with silent channels costs a known share; to lose more
         is cancellation.
         """
-        mono, *channels = np.concatenate(self._speech_powers).mean(axis=0)
+        mono = np.concatenate(self._mono_powers).mean()
+        channels = np.concatenate(self._channel_powers).mean(axis=0)
         loudest = int(np.argmax(channels))
         return loudest if mono < channels[loudest] / len(channels) ** 2 / 2 else None
 
     def levels(self) -> Levels:
         """Return the levels of everything added so far."""
         best = self.best_channel()
-        powers = np.concatenate(self._speech_powers)[:, 0 if best is None else best + 1]
+        powers = np.concatenate(self._mono_powers if best is None else self._channel_powers)[:, best or 0]
         level, active = active_level(powers)
         head, tail = _silence(powers, level)
         speech_dbfs = decibels(level)
@@ -145,9 +148,36 @@ def active_level(powers: Powers) -> tuple[float, npt.NDArray[np.bool_]]:
 
 def speech_level(mono: Samples, *, sample_rate_hz: int) -> float:
     """Return the active-speech level of a mono signal in dBFS."""
-    narrow = BlockFilter(SPEECH_BAND, sample_rate_hz=sample_rate_hz)
-    powers = _frame_powers(narrow(mono[:, None]), sample_rate_hz // FRAMES_PER_SECOND)
-    return decibels(active_level(powers[:, 0])[0])
+    bank = FilterBank(SPEECH_BAND, sample_rate_hz=sample_rate_hz)
+    powers = [
+        _frame_powers(narrow, sample_rate_hz // FRAMES_PER_SECOND)[:, 0]
+        for block in blocks(mono, length=BLOCK_SECONDS * sample_rate_hz)
+        for narrow in bank(block)
+    ]
+    return decibels(active_level(np.concatenate(powers))[0])
+
+
+def true_peak(mono: Samples) -> float:
+    """Return the largest value of a mono signal, between its samples too."""
+    meter = TruePeakMeter()
+    for block in blocks(mono, length=_PEAK_BLOCK):
+        meter.add(block)
+    return meter.peak
+
+
+def blocks(mono: Samples, *, length: int) -> Iterator[Samples]:
+    """Cut a mono signal into blocks of shape (length, 1), as a recording is decoded; the last may be shorter."""
+    return (mono[at : at + length, None] for at in range(0, len(mono), length))
+
+
+def mono_of(block: Samples) -> Samples:
+    """Return the average of the channels, shape (samples, 1); a column by column sum, since numpy's is slow here."""
+    if block.shape[1] == 1:
+        return block
+    total = block[:, 0].copy()
+    for channel in block.T[1:]:
+        total += channel
+    return (total / np.float32(block.shape[1]))[:, None]
 
 
 def decibels(power: float) -> float:

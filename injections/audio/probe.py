@@ -57,7 +57,7 @@ def probe(
         OSError: the file cannot be read.
     """
     with opened(path, declared_name=declared_name, limits=limits) as recording:
-        return recording.decode(lambda _block: None)
+        return recording.decode()
 
 
 class Recording:
@@ -75,8 +75,8 @@ class Recording:
         self.sha256 = hashlib.sha256(data).hexdigest()
         self._refuse_unusual()
 
-    def decode(self, listen: Listener) -> AudioFacts:
-        """Decode the recording once and give it to `listen` in float32 blocks, shape (samples, channels).
+    def decode(self, *listeners: Listener) -> AudioFacts:
+        """Decode the recording once, for all listeners, in float32 blocks, shape (samples, channels).
 
         A block lasts `BLOCK_SECONDS`, only the last one less. Full scale is 1.0.
 
@@ -88,7 +88,8 @@ class Recording:
             frames += len(block)
             if frames > self._most_frames():
                 raise refused("too_long", limit_min=self._limits.max_duration_ms // 60_000)
-            listen(block)
+            for listen in listeners:
+                listen(block)
         self._check_length(frames)
         return self._facts(frames)
 

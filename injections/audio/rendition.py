@@ -13,7 +13,7 @@ import soxr
 
 from injections.audio.facts import KINDS, RenditionFacts, RenditionKind
 from injections.audio.limits import DEFAULT_TARGET, Target
-from injections.audio.loudness import TruePeakMeter, decibels, speech_level
+from injections.audio.loudness import decibels, mono_of, speech_level, true_peak
 from injections.audio.probe import Samples
 
 _FULL_SCALE: Final = 32_767.0
@@ -44,7 +44,9 @@ class Resampler:
 
     def add(self, block: Samples) -> None:
         """Take the next block, shape (samples, channels): the average of the channels, or the one chosen."""
-        mono = block.mean(axis=1) if self._channel is None else np.ascontiguousarray(block[:, self._channel])
+        mono = (
+            mono_of(block)[:, 0] if self._channel is None else np.ascontiguousarray(block[:, self._channel])
+        )
         self._push(mono, is_last=False)
 
     def finish(self) -> dict[int, Samples]:
@@ -63,8 +65,11 @@ def write_renditions(signals: dict[int, Samples], folder: Path, *, target: Targe
     Raises:
         OSError: the folder cannot be written.
     """
-    levelled = {rate: level(signal, sample_rate_hz=rate, target=target) for rate, signal in signals.items()}
-    return [_write(kind, levelled[kind.sample_rate_hz], folder) for kind in KINDS]
+    made: dict[RenditionKind, RenditionFacts] = {}
+    for rate, signal in signals.items():
+        levelled = level(signal, sample_rate_hz=rate, target=target)
+        made |= {kind: _write(kind, levelled, folder) for kind in KINDS if kind.sample_rate_hz == rate}
+    return [made[kind] for kind in KINDS]
 
 
 def level(mono: Samples, *, sample_rate_hz: int, target: Target = DEFAULT_TARGET) -> Samples:
@@ -133,7 +138,7 @@ def _limit(loud: Samples, size: Samples, *, ceiling: float, reach: int) -> Sampl
             gain = _limiting_gain(around, ceiling=ceiling, reach=reach)
             limited[at : at + step] *= gain[at - start : at - start + step]
     # A gain that moves makes new peaks between the samples: tiny, and taken off as a whole.
-    return limited * np.float32(min(1.0, ceiling / _true_peak(limited)))
+    return limited * np.float32(ceiling / max(true_peak(limited), ceiling))
 
 
 def _limiting_gain(size: Samples, *, ceiling: float, reach: int) -> Samples:
@@ -180,12 +185,6 @@ def _fade(mono: Samples, *, length: int) -> Samples:
     return faded
 
 
-def _true_peak(mono: Samples) -> float:
-    meter = TruePeakMeter()
-    meter.add(mono[:, None])
-    return max(meter.peak, 1e-9)
-
-
 def _write(kind: RenditionKind, samples: Samples, folder: Path) -> RenditionFacts:
     path = folder / kind.file_name
     steps = np.rint(samples * _FULL_SCALE).astype(np.int16)
@@ -200,5 +199,5 @@ def _write(kind: RenditionKind, samples: Samples, folder: Path) -> RenditionFact
         size_bytes=len(data),
         sample_rate_hz=kind.sample_rate_hz,
         active_speech_dbfs=round(speech_level(played, sample_rate_hz=kind.sample_rate_hz), 2),
-        true_peak_dbfs=round(decibels(_true_peak(played) ** 2), 2),
+        true_peak_dbfs=round(decibels(true_peak(played) ** 2), 2),
     )
