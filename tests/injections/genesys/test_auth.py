@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from injections.genesys.auth import Token, TokenProvider, make_token
+from injections.genesys.drivers.voice_interactions import VoiceInteractionsDriver
 from injections.genesys.errors import CredentialsRejected, NotSent, RateLimited, Unavailable
-from tests.support.scripted_server import reply, scripted_server, token
+from tests.support.scripted_server import closed_port, reply, scripted_server, token
 
 from .conftest import CALL_PATH, SECRET, make_config
 
@@ -250,3 +251,9 @@ def test_warm_opens_three_connections_to_the_api(server, make_client):
         api.on("GET", CALL_PATH, reply(200))
         client.read(CALL_PATH)
         assert api.connections == 3
+
+
+def test_an_api_that_is_down_at_start_is_an_error_that_can_be_waited_for(server, make_client):
+    client = make_client(make_config(f"http://127.0.0.1:{closed_port()}", login_url=server.url))
+    with pytest.raises(NotSent, match="the connection was refused"):
+        VoiceInteractionsDriver(client).warm()

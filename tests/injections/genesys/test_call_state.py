@@ -226,3 +226,8 @@ def test_many_askers_at_once_all_get_their_answers(server, make_client):
         wanted = {"conversation_id": CALL, "participant_id": AGENT}
         jobs = [pool.submit(driver.fetch_call_state, **wanted) for _ in range(36)]
         assert all(job.result(timeout=10).participant is not None for job in jobs)
+
+
+def test_when_both_questions_fail_the_call_s_error_is_told(server, ask):
+    answers(server, call=reply(503), participant=reply(500))
+    assert unverified(ask, Unavailable).status == 503

@@ -223,3 +223,8 @@ def test_attributes_that_are_no_texts_are_left_out():
     assert read(customer(), agent(attributes={"supervision_consent": True, "a": "b"})).agent_attributes == {
         "a": "b"
     }
+
+
+def test_a_call_outside_of_every_queue_has_none():
+    call = read(customer(queueId=None), agent(queueId=None))
+    assert (call.queue_id, call.queue_name) == (None, "")
