@@ -15,7 +15,7 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402  needs the set-up above
 
-from bargeportal.gateway import Gateway  # noqa: E402
+from bargeportal.gateway import Gateway  # noqa: E402  likewise
 
 _WARM_WITHIN_S: Final = 5.0  # a slow platform must not keep the portal from starting
 _logger = logging.getLogger(__name__)

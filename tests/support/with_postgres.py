@@ -1,0 +1,69 @@
+"""`python -m tests.support.with_postgres COMMAND…`: run a command with DATABASE_URL of a PostgreSQL of its own.
+
+The cluster lives in a temporary folder, listens on a socket in it, and goes when the command ends. As root it runs
+as the user `postgres`, since PostgreSQL refuses root.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ADVICE = "PostgreSQL is not installed, so the tests did not run on it: apt-get install postgresql"
+# Nothing here has to survive a power cut.
+_QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c listen_addresses= -c max_connections=200"
+
+
+def binaries() -> Path | None:
+    """Return the folder of the newest PostgreSQL installed, or None."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    if found:
+        return found[-1].parent
+    return Path(on_path).resolve().parent if on_path else None
+
+
+@contextmanager
+def cluster(bin_dir: Path) -> Iterator[str]:
+    """Run a PostgreSQL and give the URL of its database."""
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
+        user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        if os.geteuid() == 0:
+            shutil.chown(folder, user)
+        data = f"{folder}/data"
+        control = [str(bin_dir / "pg_ctl"), "-D", data, "-w", "-s"]
+        _run(
+            user, [str(bin_dir / "initdb"), "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"]
+        )
+        _run(user, [*control, "-l", f"{folder}/log", "-o", f"{_QUICK} -k {folder}", "start"])
+        try:
+            yield f"postgresql://{user}@{urllib.parse.quote(folder, safe='')}/postgres"
+        finally:
+            _run(user, [*control, "-m", "immediate", "stop"])
+
+
+def _run(user: str, command: Sequence[str]) -> None:
+    as_user = ["runuser", "-u", user, "--"] if os.geteuid() == 0 else []
+    subprocess.run(
+        [*as_user, *command], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd="/"
+    )
+
+
+def main(command: Sequence[str]) -> int:
+    """Run `command`, or say what to install; in CI a missing PostgreSQL is a failure."""
+    bin_dir = binaries()
+    if bin_dir is None:
+        sys.stderr.write(f"{ADVICE}\n")
+        return 1 if os.environ.get("CI") else 0
+    with cluster(bin_dir) as url:
+        return subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
