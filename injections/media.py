@@ -11,6 +11,7 @@ from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 from django.utils.text import slugify
 
+from injections.genesys.payload import DEFAULT_PORTS
 from injections.models import AudioClip
 
 LINK_LIFETIME_S: Final = 600  # a queued request signs anew at each try, so a link need only outlive one fetch
@@ -83,8 +84,9 @@ def own_clip_id(url: str) -> UUID | None:
 
 
 def is_own(url: str) -> bool:
-    """Tell whether `url` points to this portal."""
-    return url.startswith(f"{settings.PORTAL_BASE_URL}/")
+    """Tell whether `url` points to this portal, in whichever case and with or without its usual port."""
+    origin = _origin(url)
+    return origin is not None and origin == _origin(settings.PORTAL_BASE_URL)
 
 
 def without_secrets(url: str) -> str:
@@ -92,6 +94,17 @@ def without_secrets(url: str) -> str:
     parts = urlsplit(url)
     path = re.sub(r"^(/media/clips/[^/]+)/[0-9]+-[^/]+/", r"\1/", parts.path)
     return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in DEFAULT_PORTS or parts.hostname is None:
+        return None
+    return parts.scheme, parts.hostname, DEFAULT_PORTS[parts.scheme] if port is None else port
 
 
 def _signature(*, clip_id: UUID, name: str, is_levelled: bool, expires: int) -> str:
