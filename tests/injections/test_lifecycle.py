@@ -1,6 +1,6 @@
 """The table of states: every path ends, ended ones never move, and each named set says what it means."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -66,7 +66,7 @@ def test_nothing_follows_an_end(path: list[Status]) -> None:
 
 @given(paths())
 def test_a_command_is_sent_again_only_after_it_was_not_accepted(path: list[Status]) -> None:
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in pairwise(path):
         if after is Status.DISPATCHING:
             assert before in WAITING
 
@@ -84,7 +84,7 @@ def test_ended_is_exactly_what_has_no_way_on(status: Status) -> None:
 
 
 def test_the_ends_are_those_of_the_design() -> None:
-    assert ENDED == {Status.REFUSED, Status.EXPIRED, Status.CANCELLED, Status.FAILED, Status.COMPLETED}
+    assert {Status.REFUSED, Status.EXPIRED, Status.CANCELLED, Status.FAILED, Status.COMPLETED} == ENDED
 
 
 @pytest.mark.parametrize(("before", "after"), PAIRS)
@@ -102,7 +102,7 @@ def test_whatever_may_be_sent_or_heard_occupies_its_call() -> None:
 
 
 def test_only_what_was_never_sent_can_be_cancelled_by_its_supervisor() -> None:
-    assert CANCELLABLE == {Status.REQUESTED, Status.QUEUED}
+    assert {Status.REQUESTED, Status.QUEUED} == CANCELLABLE
     assert all(can_move(status, Status.CANCELLED) for status in CANCELLABLE)
 
 
