@@ -21,7 +21,7 @@ from injections.models import LiveCall, Queue
 from injections.services.live_calls import forget_calls, keep_only, note_feed, store_calls
 
 log = logging.getLogger(__name__)
-SNAPSHOT_INTERVAL_S: Final = 10.0
+SNAPSHOT_INTERVAL_S: Final = 6.0
 SILENCE_S: Final = 65.0  # two heartbeats missed
 RETRY_S: Final = 2.0
 _READERS: Final = 4  # detail reads at once when a snapshot finds calls that are new

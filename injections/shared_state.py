@@ -1,0 +1,115 @@
+"""Small facts that all processes of the portal share and may lose: breaker, request budget.
+
+One operation, `update`: read, compute, write, as if alone. Redis where several machines work; a file of its own where
+one does (SQLite without fsync: what it holds is learned again in a minute, and must cost a click nothing).
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import redis
+
+Data = dict[str, Any]
+_WAIT_S: Final = 2.0
+
+
+class StateUnavailable(Exception):
+    """The shared state cannot be reached; whoever asks goes on without it."""
+
+
+class SharedState(Protocol):
+    """Where shared facts are kept."""
+
+    def read(self, key: str) -> Data | None:
+        """Return what is kept under `key`, or None. Raises StateUnavailable."""
+        ...
+
+    def update(self, key: str, change: Callable[[Data | None], Data]) -> Data:
+        """Replace what is kept under `key` by what `change` makes of it, as if alone; return it.
+
+        `change` may be called more than once and must have no effects. Raises StateUnavailable.
+        """
+        ...
+
+
+class FileState:
+    """Shared by the processes of one machine."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+
+    def read(self, key: str) -> Data | None:
+        """Return what is kept under `key`, or None."""
+        try:
+            return self._read(self._connection(), key)
+        except sqlite3.Error as error:
+            raise StateUnavailable(str(error)) from error
+
+    def update(self, key: str, change: Callable[[Data | None], Data]) -> Data:
+        """Replace what is kept under `key`, holding the file's lock for the moment of it."""
+        try:
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise StateUnavailable(str(error)) from error
+        with connection:
+            data = change(self._read(connection, key))
+            connection.execute(
+                "INSERT INTO state VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data",
+                (key, json.dumps(data)),
+            )
+        return data
+
+    def _read(self, connection: sqlite3.Connection, key: str) -> Data | None:
+        row = connection.execute("SELECT data FROM state WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, data TEXT NOT NULL)")
+            self._local.connection = connection
+        return connection
+
+
+class RedisState:
+    """Shared by all machines."""
+
+    def __init__(self, url: str, *, prefix: str = "bargeportal:") -> None:
+        self._redis = redis.Redis.from_url(url, socket_timeout=_WAIT_S, socket_connect_timeout=_WAIT_S)
+        self._prefix = prefix
+
+    def read(self, key: str) -> Data | None:
+        """Return what is kept under `key`, or None."""
+        try:
+            return _parsed(self._redis.get(self._prefix + key))
+        except redis.RedisError as error:
+            raise StateUnavailable(str(error)) from error
+
+    def update(self, key: str, change: Callable[[Data | None], Data]) -> Data:
+        """Replace what is kept under `key`; begin again when another process was quicker (WATCH)."""
+
+        def transaction(pipe: Any) -> Data:
+            data = change(_parsed(pipe.get(self._prefix + key)))
+            pipe.multi()
+            pipe.set(self._prefix + key, json.dumps(data), ex=3600)
+            return data
+
+        run: Any = self._redis.transaction  # its types know one of its two uses only
+        try:
+            changed: Data = run(transaction, self._prefix + key, value_from_callable=True, watch_delay=0.001)
+        except redis.RedisError as error:
+            raise StateUnavailable(str(error)) from error
+        return changed
+
+
+def _parsed(raw: Any) -> Data | None:
+    return None if raw is None else json.loads(raw)
