@@ -70,7 +70,8 @@ class FilterBank:
 
     def __init__(self, *filters: tuple[Biquad, ...], sample_rate_hz: int) -> None:
         self._history = int(HISTORY_SECONDS * sample_rate_hz)
-        self._length = 1 << (4 * self._history - 1).bit_length()
+        # One second at a time: blocks of whole seconds leave no rest, and ordinary rates have small factors.
+        self._length = self._history + sample_rate_hz
         self._responses = [
             response(sections, sample_rate_hz=sample_rate_hz, length=self._length)[:, None]
             for sections in filters
