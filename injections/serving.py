@@ -1,16 +1,19 @@
 """Sends a stored recording: exact length, ETag, HEAD, and one range, which players ask for (RFC 9110, section 14)."""
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Final
 
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.http import parse_etags
 
 from injections.models import AudioClip
 
+log = logging.getLogger(__name__)
 _TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _CHUNK: Final = 64 * 1024
@@ -20,14 +23,15 @@ def recording_response(request: HttpRequest, clip: AudioClip, *, is_levelled: bo
     """Return the bytes of `clip`, as uploaded or levelled, or the range of them that was asked for.
 
     The ETag is the SHA-256 of the whole file, the same digest that the record of an injection holds.
+    Raises Http404 when the file is gone from the storage.
     """
     name = clip.levelled_storage_name if is_levelled else clip.storage_name
     etag = f'"{clip.levelled_sha256 if is_levelled else clip.sha256}"'
-    if request.headers.get("If-None-Match") == etag:
+    if _has_already(request, etag):
         return HttpResponse(status=304, headers={"ETag": etag})
-    file = default_storage.open(name)
+    file = _open(name)
     size = file.size
-    wanted = _range(request.headers.get("Range", ""), size)
+    wanted = _range(_range_header(request, etag), size)
     response: HttpResponseBase
     if wanted is None:
         response = FileResponse(file)
@@ -37,7 +41,7 @@ def recording_response(request: HttpRequest, clip: AudioClip, *, is_levelled: bo
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     else:
         first, last = wanted
-        response = StreamingHttpResponse(_part(file, first, last), status=206)
+        response = StreamingHttpResponse(_Part(file, first, last), status=206)
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
     response["Content-Type"] = "audio/wav" if is_levelled else _TYPES[clip.container]
     response["Content-Length"] = str(last - first + 1)
@@ -46,6 +50,26 @@ def recording_response(request: HttpRequest, clip: AudioClip, *, is_levelled: bo
     response["ETag"] = etag
     response["Cache-Control"] = "private, max-age=600"
     return response
+
+
+def _has_already(request: HttpRequest, etag: str) -> bool:
+    known = [tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))]
+    return etag in known or "*" in known
+
+
+def _open(name: str) -> "File[bytes]":
+    try:
+        return default_storage.open(name)
+    except FileNotFoundError:
+        log.exception("the file of a recording is gone from the storage: %s", name)
+        raise Http404("The file of this recording is gone.") from None
+
+
+def _range_header(request: HttpRequest, etag: str) -> str:
+    """Return the range asked for; only GET knows ranges, and If-Range wants one of this version alone."""
+    if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
+        return ""
+    return request.headers.get("Range", "")
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:
@@ -61,13 +85,20 @@ def _range(header: str, size: int) -> tuple[int, int] | None:
     return (first, last) if first <= last else (0, -1)
 
 
-def _part(file: "File[bytes]", first: int, last: int) -> Iterator[bytes]:
-    with file:
-        file.seek(first)
-        left = last - first + 1
-        while left > 0:
-            chunk = file.read(min(_CHUNK, left))
-            if not chunk:
-                return
-            left -= len(chunk)
+class _Part:
+    """The bytes `first` to `last` of a file. The response closes it, read or not: a client may be gone before."""
+
+    def __init__(self, file: "File[bytes]", first: int, last: int) -> None:
+        self._file = file
+        self._first = first
+        self._left = last - first + 1
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(self._first)
+        while self._left > 0 and (chunk := self._file.read(min(_CHUNK, self._left))):
+            self._left -= len(chunk)
             yield chunk
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -2,19 +2,26 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from audit.entry import Actor, Source
 from injections import wiring
 from injections.callers import Caller, roles_of
+from injections.models import AudioClip
 from injections.roles import Role
+from injections.services.clips import upload_clip
 from injections.services.submission import Command
 from tests.audit.flush import flush_past_the_guards  # noqa: F401  a fixture
 from tests.factories import AudioClipFactory, UserFactory
 from tests.support.simulator_process import SimulatorProcess, start_simulator
+
+DEMO = Path(__file__).resolve().parents[2] / "injections" / "demo"
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +32,17 @@ def simulator_process() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture
-def simulator(simulator_process: SimulatorProcess, settings: Any) -> Iterator[SimulatorProcess]:
+def simulator(
+    simulator_process: SimulatorProcess, settings: Any, tmp_path: Path
+) -> Iterator[SimulatorProcess]:
     """An empty simulator that this process's client is pointed at."""
     simulator_process.reset()
     simulator_process.set_completions()
     settings.GENESYS_CLIENT_ID = simulator_process.client_id
     settings.GENESYS_CLIENT_SECRET = simulator_process.client_secret
     settings.GENESYS_API_URL = settings.GENESYS_LOGIN_URL = simulator_process.url
+    # What an earlier test did to the platform is forgotten: breaker closed, budget full.
+    settings.PORTAL_DATA_DIR = tmp_path
     yield simulator_process
     wiring.client().close()
 
@@ -73,6 +84,40 @@ def command(db: None) -> Callable[..., Command]:
         return Command(**(values | changes))
 
     return make
+
+
+@pytest.fixture
+def demo_clip(db: None, settings: Any, tmp_path: Path) -> Callable[..., AudioClip]:
+    """Return a maker of uploaded recordings from the demo's files, in a storage of the test's own."""
+    own_storage(settings, tmp_path)
+
+    def make(
+        file_name: str = "recording-notice.wav", *, by: Caller | None = None, title: str = ""
+    ) -> AudioClip:
+        caller = caller_for(UserFactory(role=Role.AUDIO_ADMIN)) if by is None else by
+        return upload_clip(
+            file=uploaded(file_name),
+            title=title or file_name,
+            transcript="This call is recorded.",
+            language="en",
+            by=caller,
+        )
+
+    return make
+
+
+def uploaded(file_name: str, *, named: str | None = None) -> SimpleUploadedFile:
+    """Return a demo recording as a browser sends it."""
+    return SimpleUploadedFile(named or file_name, (DEMO / file_name).read_bytes())
+
+
+def own_storage(settings: Any, folder: Path) -> Path:
+    """Keep recordings in a folder that is the test's own; return it."""
+    place = folder / "clips"
+    default = settings.STORAGES["default"]
+    options = {**default["OPTIONS"], "location": place}
+    settings.STORAGES = {**settings.STORAGES, "default": {**default, "OPTIONS": options}}
+    return place
 
 
 @pytest.fixture
