@@ -1,0 +1,139 @@
+import io
+
+import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from knox.auth import TokenAuthentication
+from knox.models import AuthToken
+
+from audit.models import AuditRecord
+from bargeportal import demo
+from injections.callers import roles_of
+from injections.models import AudioClip, Queue
+from injections.models.audio_clip import ClipStatus
+from injections.roles import Role
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run(*arguments: str) -> list[str]:
+    output = io.StringIO()
+    call_command(*arguments, stdout=output)
+    return output.getvalue().splitlines()
+
+
+def test_a_client_can_authenticate_with_its_token() -> None:
+    token = run("create_api_client", "dialler")[-1]
+    user, _ = TokenAuthentication().authenticate_credentials(token.encode())
+    assert roles_of(user) == {Role.API_CLIENT}
+
+
+def test_a_client_cannot_log_in_with_a_password() -> None:
+    run("create_api_client", "dialler")
+    assert not User.objects.get(username="dialler").has_usable_password()
+
+
+def test_a_token_is_recorded_without_the_token() -> None:
+    token = run("create_api_client", "dialler")[-1]
+    record = AuditRecord.objects.get(action="api_client.token_issued")
+    assert "dialler" in record.summary
+    assert token not in record.body
+
+
+def test_a_further_token_leaves_the_first_valid() -> None:
+    run("create_api_client", "dialler")
+    run("create_api_client", "dialler")
+    assert AuthToken.objects.filter(user__username="dialler").count() == 2
+
+
+def test_replacing_revokes_the_earlier_tokens() -> None:
+    run("create_api_client", "dialler")
+    run("create_api_client", "dialler", "--replace")
+    assert AuthToken.objects.filter(user__username="dialler").count() == 1
+
+
+def test_a_person_is_never_made_a_client() -> None:
+    User.objects.create_user("ada")
+    with pytest.raises(CommandError, match="a person's account"):
+        run("create_api_client", "ada")
+
+
+@pytest.mark.parametrize("name", ["", "two words", "x" * 151, "a\nb"])
+def test_a_name_that_cannot_be_a_username_is_refused(name: str) -> None:
+    with pytest.raises(CommandError, match="at most 150"):
+        run("create_api_client", name)
+
+
+@pytest.fixture
+def seeded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("DEMO_PASSWORD", "a-demo-password")
+    return run("seed_demo")
+
+
+def test_seeding_prints_the_logins(seeded: list[str]) -> None:
+    assert "supervisor" in seeded[-1]
+    assert "a-demo-password" in seeded[-1]
+
+
+@pytest.mark.usefixtures("seeded")
+def test_every_person_has_a_role_and_no_superuser_exists() -> None:
+    assert {user.username: set(roles_of(user)) for user in User.objects.all()} == {
+        username: {role} for username, _, _, role in demo.PEOPLE
+    }
+    assert not User.objects.filter(is_superuser=True).exists()
+
+
+@pytest.mark.usefixtures("seeded")
+def test_only_those_with_tables_to_see_may_enter_the_admin() -> None:
+    assert set(User.objects.filter(is_staff=True).values_list("username", flat=True)) == {
+        "admin",
+        "compliance",
+    }
+
+
+@pytest.mark.usefixtures("seeded")
+def test_compliance_may_read_the_log_and_change_nothing() -> None:
+    rights = User.objects.get(username="compliance").get_all_permissions()
+    assert "audit.view_auditrecord" in rights
+    assert [right for right in rights if ".view_" not in right] == []
+
+
+@pytest.mark.usefixtures("seeded")
+def test_the_supervisor_has_every_queue_but_the_fraud_desk() -> None:
+    theirs = User.objects.get(username="supervisor").supervised_queues.values_list("name", flat=True)
+    assert set(Queue.objects.values_list("name", flat=True)) - set(theirs) == {"Fraud desk"}
+
+
+@pytest.mark.usefixtures("seeded")
+def test_recordings_of_all_three_formats_are_approved() -> None:
+    clips = AudioClip.objects.all()
+    assert {clip.container for clip in clips} == {"wav", "mp3", "ogg"}
+    assert {clip.status for clip in clips} == {ClipStatus.APPROVED}
+    assert all(
+        clip.uploaded_by.username == "audioadmin" and clip.decided_by.username == "approver" for clip in clips
+    )
+
+
+@pytest.mark.usefixtures("seeded")
+def test_seeding_again_changes_nothing() -> None:
+    def state() -> list[object]:
+        return [list(model.objects.order_by("pk").values()) for model in (User, AudioClip, Queue)]
+
+    before = state()
+    run("seed_demo")
+    assert state() == before
+
+
+def test_without_a_given_password_a_new_one_is_set_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEMO_PASSWORD", raising=False)
+    monkeypatch.setattr(demo, "seed_recordings", lambda **_: 0)
+    first, second = (run("seed_demo")[-1].split()[-1] for _ in range(2))
+    assert first != second
+    assert authenticate(username="supervisor", password=first) is None
+    assert authenticate(username="supervisor", password=second) is not None
+
+
+def test_the_curl_example_says_what_is_missing() -> None:
+    with pytest.raises(CommandError, match="make run"):
+        run("curl_example")

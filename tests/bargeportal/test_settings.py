@@ -1,0 +1,71 @@
+"""The settings as another process would read them, from its environment."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCTION = {
+    "DJANGO_SETTINGS_MODULE": "bargeportal.settings",
+    "PORTAL_BASE_URL": "https://portal.example",
+    "GENESYS_CLIENT_ID": "a-client",
+    "GENESYS_CLIENT_SECRET": "its-secret",
+    "GENESYS_ORG_REGION": "eu-central-1",
+    "INJECT_AUDIO_HOSTS": "media.example.com",
+}
+
+
+def manage(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**kept, "PORTAL_DATA_DIR": str(tmp_path), **variables},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_production_settings_pass_every_deployment_check(tmp_path: Path) -> None:
+    done = manage(tmp_path, "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+    assert (
+        done.returncode,
+        done.stderr.replace("System check identified no issues (0 silenced).", "").strip(),
+    ) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("GENESYS_ORG_REGION", "atlantis-1", "GENESYS_ORG_REGION"),
+        ("PORT", "http", "PORT must be a whole number"),
+        ("PORTAL_BASE_URL", "portal.example", "PORTAL_BASE_URL must be an address"),
+        ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be one of"),
+        ("INJECT_DEADLINE_S", "0", "INJECT_DEADLINE_S must be between"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_and_names_its_variable(
+    tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    done = manage(tmp_path, "check", **{**PRODUCTION, name: value})
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_a_finding_not_a_crash(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = manage(tmp_path / "file", "check", **PRODUCTION)
+    assert done.returncode == 1
+    assert "portal.E003" in done.stderr
+    assert "portal.E004" in done.stderr
+
+
+def test_https_addresses_of_the_region_are_used(tmp_path: Path) -> None:
+    source = "from django.conf import settings; print(settings.GENESYS_API_URL, settings.GENESYS_LOGIN_URL)"
+    done = manage(tmp_path, "shell", "--no-imports", "-c", source, **PRODUCTION)
+    assert done.stdout.split() == ["https://api.mypurecloud.de", "https://login.mypurecloud.de"]
