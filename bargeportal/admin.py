@@ -1,0 +1,115 @@
+"""The administrator's tables: people with their roles, and who may see which queue. Each change is in the log."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db import models, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from audit import services as audit
+from audit.canonical import clean_text
+from audit.entry import Entry, Subject
+from injections.callers import caller_of
+from injections.models import Queue
+
+
+class Recorded:
+    """Mixed into a ModelAdmin: writes each change to the log, in the transaction of the change."""
+
+    kind = ""  # how the log calls one row
+
+    def state_of(self, row: Any) -> dict[str, Any]:
+        """Return what the log shows of a row, before and after."""
+        return {"name": clean_text(str(row))}
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the row, with its state as it is before the change."""
+        row = super().get_object(request, object_id, from_field)  # type: ignore[misc]  # of the ModelAdmin
+        if row is not None:
+            row.state_before = self.state_of(row)
+        return row
+
+    def log_addition(self, request: HttpRequest, row: models.Model, message: Any) -> Any:
+        """Record a new row."""
+        self._record(request, row, "added")
+        return super().log_addition(request, row, message)  # type: ignore[misc]  # of the ModelAdmin
+
+    def log_change(self, request: HttpRequest, row: models.Model, message: Any) -> Any:
+        """Record a changed row."""
+        self._record(request, row, "changed")
+        return super().log_change(request, row, message)  # type: ignore[misc]  # of the ModelAdmin
+
+    def _record(self, request: HttpRequest, row: models.Model, verb: str) -> None:
+        by = caller_of(request)
+        audit.append(
+            Entry(
+                action=f"{self.kind}.{verb}",
+                outcome="done",
+                actor=by.actor,
+                source=by.source,
+                subject=Subject(other=f"{self.kind} {row.pk}"),
+                summary=f"{by.actor.name} {verb} the {self.kind} {row}",
+                before=getattr(row, "state_before", None),
+                after=self.state_of(row),
+                occurred_at=timezone.now(),
+            )
+        )
+
+
+@admin.register(Queue)
+class QueueAdmin(Recorded, admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the checker alone
+    """Which supervisor sees which queue."""
+
+    kind = "queue"
+    list_display = ("name", "id")
+    filter_horizontal = ("supervisors",)
+
+    def state_of(self, row: Any) -> dict[str, Any]:
+        """Return name and supervisors."""
+        supervisors = row.supervisors.order_by("username").values_list("username", flat=True)
+        return {"name": clean_text(row.name), "supervisors": list(supervisors)}
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Keep the id of a queue that is there: it is the platform's."""
+        return () if obj is None else ("id",)
+
+
+class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]  # generic for the checker alone
+    """People and their roles. Rights come from roles alone: no superusers, no rights of a single person."""
+
+    kind = "user"
+    list_display = ("username", "first_name", "last_name", "is_active", "is_staff")
+    list_filter = ("is_active", "groups")
+    filter_horizontal = ("groups",)
+    fieldsets: ClassVar = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name")}),
+        ("Roles", {"fields": ("is_active", "is_staff", "groups")}),
+    )
+
+    def state_of(self, row: Any) -> dict[str, Any]:
+        """Return name, roles and whether the person may log in; of the password only whether it is usable."""
+        return {
+            "username": row.username,
+            "name": clean_text(row.get_full_name()),
+            "roles": list(row.groups.order_by("name").values_list("name", flat=True)),
+            "is_active": row.is_active,
+            "is_staff": row.is_staff,
+        }
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Change a password and record that, both or neither."""
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
+
+
+class RoleAdmin(GroupAdmin):
+    """Roles are looked at; what each may do is decided in the program."""
+
+
+admin.site.unregister([User, Group])
+admin.site.register(User, PersonAdmin)
+admin.site.register(Group, RoleAdmin)

@@ -1,0 +1,79 @@
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from audit.models import AuditRecord
+from bargeportal import demo
+from injections.models import Queue
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    """Return the demo's administrator, logged in."""
+    demo.seed_roles()
+    demo.seed_people(password="a-demo-password")
+    demo.seed_queues()
+    client.force_login(User.objects.get(username="admin"))
+    return client
+
+
+def form_of(answer: Any) -> dict[str, Any]:
+    """Return the fields of the admin's form as the page holds them."""
+    form = answer.context["adminform"].form
+    fields = {name: form[name].value() for name in form.fields}
+    return {name: value for name, value in fields.items() if value not in (None, False, "")}
+
+
+def test_a_new_supervisor_of_a_queue_is_recorded_with_before_and_after(admin: Client) -> None:
+    queue = Queue.objects.get(name="Fraud desk")
+    supervisor = User.objects.get(username="supervisor")
+    answer = admin.post(
+        f"/admin/injections/queue/{queue.pk}/change/", {"name": queue.name, "supervisors": [supervisor.pk]}
+    )
+    assert answer.status_code == 302
+    record = AuditRecord.objects.get(action="queue.changed")
+    assert '"before":{"name":"Fraud desk","supervisors":[]}' in record.body
+    assert '"after":{"name":"Fraud desk","supervisors":["supervisor"]}' in record.body
+    assert record.actor_name == "Adrian Kowalski"
+
+
+def test_a_new_role_of_a_person_is_recorded(admin: Client) -> None:
+    person = User.objects.get(username="audioadmin")
+    path = f"/admin/auth/user/{person.pk}/change/"
+    fields = form_of(admin.get(path)) | {"groups": [Group.objects.get(name="supervisor").pk]}
+    assert admin.post(path, fields).status_code == 302
+    assert '"roles":["supervisor"]' in AuditRecord.objects.get(action="user.changed").body
+
+
+def test_nobody_can_be_made_a_superuser(admin: Client) -> None:
+    person = User.objects.get(username="audioadmin")
+    path = f"/admin/auth/user/{person.pk}/change/"
+    admin.post(path, form_of(admin.get(path)) | {"is_superuser": "on", "user_permissions": ["1"]})
+    person.refresh_from_db()
+    assert not person.is_superuser
+    assert person.user_permissions.count() == 0
+
+
+def test_a_changed_password_is_recorded_without_it(admin: Client) -> None:
+    person = User.objects.get(username="audioadmin")
+    fields = {
+        "password1": "a-new-demo-password",
+        "password2": "a-new-demo-password",
+        "usable_password": "true",
+    }
+    assert admin.post(f"/admin/auth/user/{person.pk}/password/", fields).status_code == 302
+    assert "a-new-demo-password" not in AuditRecord.objects.get(action="user.changed").body
+
+
+@pytest.mark.parametrize("path", ["/admin/auth/group/add/", "/admin/audit/auditrecord/"])
+def test_an_administrator_has_no_way_to_roles_or_the_log(admin: Client, path: str) -> None:
+    assert admin.get(path).status_code == 403
+
+
+def test_a_supervisor_cannot_enter(admin: Client) -> None:
+    admin.force_login(User.objects.get(username="supervisor"))
+    assert admin.get("/admin/").status_code == 302
