@@ -1,4 +1,4 @@
-"""Builds the platform's client from the settings: one for each process, made when first asked for."""
+"""Builds what talks to the outside from the settings: one of each for a process, made when first asked for."""
 
 import threading
 import time
@@ -13,6 +13,7 @@ from injections.genesys.client import GenesysClient
 from injections.genesys.config import GenesysConfig
 from injections.genesys.drivers import Driver
 from injections.genesys.drivers.voice_interactions import VoiceInteractionsDriver
+from injections.shared_state import FileState, RedisState, SharedState
 
 _lock = threading.Lock()
 
@@ -27,6 +28,12 @@ def client() -> GenesysClient:
     """Return this process's client, for what the board reads of the public Platform API."""
     with _lock:
         return _client()
+
+
+def shared_state() -> SharedState:
+    """Return where this process shares small facts with the others."""
+    with _lock:
+        return _shared_state()
 
 
 def warm() -> None:
@@ -54,10 +61,19 @@ def _driver() -> Driver:
     return VoiceInteractionsDriver(_client())
 
 
+@lru_cache(maxsize=1)
+def _shared_state() -> SharedState:
+    if settings.REDIS_URL:
+        return RedisState(settings.REDIS_URL)
+    return FileState(settings.PORTAL_DATA_DIR / "shared.sqlite3")
+
+
 def _forget(*, setting: str, **kwargs: Any) -> None:
     if setting.startswith("GENESYS_"):
         _driver.cache_clear()
         _client.cache_clear()
+    if setting in {"REDIS_URL", "PORTAL_DATA_DIR"}:
+        _shared_state.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="injections.wiring")

@@ -196,8 +196,12 @@ def _keep(
 
 def _store(name: str, content: "File[bytes]") -> None:
     content.seek(0)
-    if not default_storage.exists(name):  # the name is the digest: what is there already is the same
-        default_storage.save(name, content)
+    if default_storage.exists(name):
+        # The name is the digest, so what is there whole is the same; a process that died may have left a part.
+        if default_storage.size(name) == content.size:
+            return
+        default_storage.delete(name)
+    default_storage.save(name, content)
 
 
 def _require(by: Caller, action: Action, *, what: str, clip: AudioClip | None = None) -> None:

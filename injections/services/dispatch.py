@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from injections import media, wiring
+from injections import gate, media, wiring
 from injections.audit_events import injection_facts
 from injections.callers import Caller
 from injections.consent_policy import POLICY_VERSION, ConsentDecision, decide
@@ -52,6 +52,10 @@ def dispatch_injection(
     if taken.update(lease_token=uuid4(), lease_until=now + LEASE) != 1:
         return None
     injection = InjectionRequest.objects.select_related("clip", "queue").get(pk=injection_id)
+    hold = gate.ask()
+    if hold is not None:
+        hold_back(injection, hold, by=by)
+        return injection
     elapsed_ms = (now - injection.requested_at).total_seconds() * 1000
     dispatch_taken(
         injection=injection,
@@ -64,14 +68,43 @@ def dispatch_injection(
     return injection
 
 
+def hold_back(injection: InjectionRequest, hold: gate.Hold, *, by: Caller) -> None:
+    """Let an injection whose lease the caller holds wait: nothing is asked of the platform, no try is used up."""
+    now = timezone.now()
+    message = reason(hold.code).sentence
+    due_at = now + timedelta(seconds=hold.wait_s)
+    if hold.code == "rate_limited" and due_at >= injection.deadline_at:
+        _expire(injection, message=f"{reason('deadline_passed').sentence}: {message}", by=by)
+        return
+    if injection.status == Status.QUEUED and injection.reason_code == hold.code:
+        # It waits for the same thing as before: no change of state, so no further record.
+        rows = InjectionRequest.objects.filter(pk=injection.pk, lease_token=injection.lease_token)
+        rows.update(due_at=due_at, lease_until=None, lease_token=None)
+        return
+    with transaction.atomic(durable=True):
+        move(
+            injection,
+            Status.QUEUED,
+            lease=injection.lease_token,
+            at=now,
+            by=by,
+            due_at=due_at,
+            **explained(hold.code, message),
+        )
+
+
 def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwatch, by: Caller) -> None:
-    """Try an injection whose lease the caller holds; `look` answers what the platform knows of the call now."""
+    """Try an injection whose lease the caller holds; `look` answers what the platform knows of the call now.
+
+    The gate has let it through; what the platform answers is reported to the gate.
+    """
     if timezone.now() >= injection.deadline_at:
         _expire(injection, by=by)
         return
     try:
         state = look()
     except GenesysError as error:
+        gate.report(error)
         _record_failure(injection, error, attempt=None, stopwatch=stopwatch, by=by)
         return
     injection.checked_ms = stopwatch.ms()
@@ -93,8 +126,10 @@ def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwa
             command=_command(injection),
         )
     except GenesysError as error:
+        gate.report(error)
         _record_failure(injection, error, attempt=attempt, stopwatch=stopwatch, by=by)
     else:
+        gate.report(None)
         _record_accepted(injection, accepted, attempt=attempt, stopwatch=stopwatch, by=by)
 
 
@@ -302,7 +337,9 @@ def _finish(
         injection.refresh_from_db()
 
 
-def _expire(injection: InjectionRequest, *, attempt: DispatchAttempt | None = None, by: Caller) -> None:
+def _expire(
+    injection: InjectionRequest, *, attempt: DispatchAttempt | None = None, message: str = "", by: Caller
+) -> None:
     now = timezone.now()
     with transaction.atomic(durable=True):
         if attempt is not None:
@@ -316,7 +353,7 @@ def _expire(injection: InjectionRequest, *, attempt: DispatchAttempt | None = No
             at=now,
             by=by,
             sent_at=None,
-            **explained("deadline_passed"),
+            **explained("deadline_passed", message),
         )
 
 

@@ -14,14 +14,14 @@ from django.utils import timezone
 
 from audit import services as audit
 from audit.entry import Entry
-from injections import wiring
+from injections import gate, wiring
 from injections.audit_events import injection_facts, injection_moved, injection_subject
 from injections.callers import Caller
 from injections.genesys.types import CallState
 from injections.lifecycle import WAITING, Status
 from injections.models import AudioClip, InjectionRequest, LiveCall
 from injections.services.admission import Objection, objection
-from injections.services.dispatch import LEASE, Look, dispatch_injection, dispatch_taken
+from injections.services.dispatch import LEASE, Look, dispatch_injection, dispatch_taken, hold_back
 from injections.services.stopwatch import Stopwatch
 
 PATIENCE_S: Final = 2.0  # what must wait is waited for this long inside the request (contract: POST /inject)
@@ -80,13 +80,17 @@ def inject(
     call = LiveCall.objects.filter(pk=command.conversation_id).select_related("queue").first()
     against = _objection(command, call=call, now=now, by=by)
     # Both questions go out while the wish is being written down: they change nothing, and the commit costs no time.
-    look = None if against is not None else _start_look(command)
+    hold = None if against is not None else gate.ask()
+    look = None if against is not None or hold is not None else _start_look(command)
     stored = _store(command, call=call, against=against, key=key, fingerprint=fingerprint, now=now, by=by)
     if stored.is_replay:
         return _replay(stored.injection, fingerprint=fingerprint, by=by)
     injection = stored.injection
-    if look is not None and injection.status == Status.REQUESTED:
-        dispatch_taken(injection=injection, look=look, stopwatch=stopwatch, by=by)
+    if injection.status == Status.REQUESTED:
+        if look is not None:
+            dispatch_taken(injection=injection, look=look, stopwatch=stopwatch, by=by)
+        elif hold is not None:
+            hold_back(injection, hold, by=by)
         _wait_a_little(injection, stopwatch=stopwatch, by=by)
     return Injected(injection, is_replay=False)
 

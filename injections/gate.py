@@ -1,0 +1,136 @@
+"""Whether a request may go to the platform now: breaker and request budget, shared by all processes.
+
+What keeps them is not what a promise rests on: when it cannot be reached, requests go out as if there were no gate.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from injections import wiring
+from injections.genesys import breaker, budget
+from injections.genesys.breaker import BreakerState, Verdict
+from injections.genesys.budget import BudgetState
+from injections.genesys.errors import Ambiguous, GenesysError, NotSent, RateLimited, Unavailable
+from injections.shared_state import Data, StateUnavailable
+
+log = logging.getLogger(__name__)
+_KEY: Final = "upstream"
+REQUESTS_A_TRY: Final = 3  # call, participant, command
+BREAKER_INTERVAL_S: Final = 2.0  # while the breaker is open, what waits is tried this often
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Not now: a code of `reasons.py`, and when to ask again."""
+
+    code: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """How things stand, for people. `opened_at` and `resets_at` are seconds, time of day."""
+
+    is_open: bool
+    opened_at: float | None
+    forced_by: str
+    allowed: int
+    left: int
+    resets_at: float
+    is_known: bool = True
+
+
+def ask(*, requests: int = REQUESTS_A_TRY, is_for_board: bool = False) -> Hold | None:
+    """Reserve `requests`; return None when they may go now, else why they must wait."""
+    found: list[Hold | None] = [None]
+
+    def change(state: BreakerState, spent: BudgetState, now: float) -> tuple[BreakerState, BudgetState]:
+        found[0] = None
+        verdict, asked = breaker.ask(state, now=now)
+        if verdict is Verdict.HOLD:
+            found[0] = Hold("breaker_open", BREAKER_INTERVAL_S)
+            return state, spent
+        wait_s, reserved = budget.reserve(spent, requests=requests, now=now, is_for_board=is_for_board)
+        if wait_s > 0:
+            found[0] = Hold("rate_limited", wait_s)
+            return state, spent
+        return asked, reserved
+
+    _update(change)
+    return found[0]
+
+
+def report(error: GenesysError | None) -> None:
+    """Tell what came of it: None, or how it failed. A refusal is the answer of a platform that works."""
+    reading = wiring.client().last_rate
+
+    def change(state: BreakerState, spent: BudgetState, now: float) -> tuple[BreakerState, BudgetState]:
+        if reading is not None:
+            spent = budget.heard(spent, reading, now=now)
+        if isinstance(error, RateLimited):
+            return state, budget.exhausted(spent, retry_after_s=error.retry_after or 1.0, now=now)
+        if isinstance(error, NotSent | Unavailable | Ambiguous):
+            return breaker.failed(state, now=now), spent
+        return breaker.succeeded(state), spent
+
+    _update(change)
+
+
+def view() -> GateView:
+    """Return how things stand now."""
+    now = time.time()
+    try:
+        data = wiring.shared_state().read(_KEY)
+    except StateUnavailable:
+        data = None
+        is_known = False
+    else:
+        is_known = True
+    state, spent = _parsed(data)
+    return GateView(
+        is_open=state.is_open,
+        opened_at=state.opened_at,
+        forced_by=state.forced_by,
+        allowed=spent.allowed,
+        left=budget.left(spent, now=now),
+        resets_at=max(spent.ends_at, now),
+        is_known=is_known,
+    )
+
+
+def force_open(*, by: str) -> None:
+    """Hold everything back until `close` is called. Raises StateUnavailable."""
+    _update_or_raise(lambda _, spent, now: (breaker.forced_open(now=now, by=by), spent))
+
+
+def close() -> None:
+    """Let everything through again, whoever or whatever had opened the breaker. Raises StateUnavailable."""
+    _update_or_raise(lambda _, spent, now: (BreakerState(), spent))
+
+
+_Change = Callable[[BreakerState, BudgetState, float], tuple[BreakerState, BudgetState]]
+
+
+def _update(change: _Change) -> None:
+    try:
+        _update_or_raise(change)
+    except StateUnavailable as error:
+        log.warning("breaker and request budget cannot be reached: %s", error)
+
+
+def _update_or_raise(change: _Change) -> None:
+    now = time.time()
+
+    def changed(data: Data | None) -> Data:
+        state, spent = change(*_parsed(data), now)
+        return {"breaker": breaker.to_data(state), "budget": budget.to_data(spent)}
+
+    wiring.shared_state().update(_KEY, changed)
+
+
+def _parsed(data: Data | None) -> tuple[BreakerState, BudgetState]:
+    data = data or {}
+    return breaker.from_data(data.get("breaker")), budget.from_data(data.get("budget"))
