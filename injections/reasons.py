@@ -122,6 +122,11 @@ _ALL: Final = (
     ),
     Reason("call_ended", "the call ended before the recording did", "Nothing more can be played into it."),
     Reason("cancelled_by_user", "it was cancelled before it was sent", "Nothing was played."),
+    Reason(
+        "settled_not_played",
+        "a compliance officer found that it was not played",
+        "See the officer's reason in the record.",
+    ),
     Reason("cancelled_upstream", "the platform cancelled the playback", "It was stopped before its end."),
 )
 REASONS: Final = {reason.code: reason for reason in _ALL}

@@ -29,6 +29,9 @@ class Action(StrEnum):
     UPLOAD_CLIP = "upload_clip"
     RETIRE_CLIP = "retire_clip"
     APPROVE_CLIP = "approve_clip"
+    RESEND_EVENT = "resend_event"
+    READ_EVENTS = "read_events"
+    WORK_BREAKER = "work_breaker"
     READ_LOG = "read_log"
     SEE_STATUS = "see_status"
     MANAGE_PORTAL = "manage_portal"
@@ -47,6 +50,9 @@ MAY: Final[dict[Action, frozenset[Role]]] = {
     A.UPLOAD_CLIP: frozenset({R.AUDIO_ADMIN}),
     A.RETIRE_CLIP: frozenset({R.AUDIO_ADMIN}),
     A.APPROVE_CLIP: frozenset({R.CLIP_APPROVER}),
+    A.RESEND_EVENT: frozenset({R.COMPLIANCE, R.ADMINISTRATOR}),
+    A.READ_EVENTS: frozenset({R.API_CLIENT}),
+    A.WORK_BREAKER: frozenset({R.ADMINISTRATOR}),
     A.READ_LOG: frozenset({R.COMPLIANCE}),
     A.SEE_STATUS: frozenset(Role) - {R.API_CLIENT},
     A.MANAGE_PORTAL: frozenset({R.ADMINISTRATOR}),

@@ -15,7 +15,7 @@ class BodyTooLarge(APIException):
 
     status_code = 413
     default_code = "bad_request"
-    default_detail = f"The body is larger than {LARGEST_BODY} bytes. Send the command only; name the recording by its address."
+    default_detail = f"The body is larger than {LARGEST_BODY} bytes. Name the recording by its address."
 
 
 class StrictJSONParser(BaseParser):

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from injections.api.completion import completion
+from injections.api.events import EventsView
 from injections.api.inject import InjectView
 from injections.api.injections import InjectionView
 from injections.api.recordings import clip_audio, clip_media
@@ -10,6 +11,7 @@ from injections.api.recordings import clip_audio, clip_media
 urlpatterns = [
     path("inject", InjectView.as_view(), name="inject"),
     path("api/v1/injections/<uuid:injection_id>", InjectionView.as_view(), name="api_injection"),
+    path("api/v1/events", EventsView.as_view(), name="api_events"),
     path("webhooks/completion/<str:secret>", completion, name="completion"),
     path("media/clips/<uuid:clip_id>/<str:token>/<str:name>", clip_media, name="clip_media"),
     path("clips/<uuid:clip_id>/audio", clip_audio, name="clip_audio"),

@@ -5,7 +5,7 @@ from django.db.models import Q
 class QaEvent(models.Model):
     """A numbered event for the QA system, written with the change that it tells of and delivered afterwards."""
 
-    number = models.BigAutoField(primary_key=True)
+    number = models.BigIntegerField(primary_key=True)  # without gaps, in the order of the commits
     injection = models.ForeignKey("InjectionRequest", on_delete=models.PROTECT, related_name="qa_events")
     body = models.JSONField()
     created_at = models.DateTimeField()

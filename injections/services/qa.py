@@ -5,12 +5,17 @@ import hashlib
 import hmac
 import json
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import requests
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
+from audit import services as audit
+from audit.entry import Entry
+from injections.audit_events import injection_subject
+from injections.callers import Caller
 from injections.models import QaEvent
 
 _LONGEST_PAUSE: Final = timedelta(days=1)
@@ -40,6 +45,33 @@ def deliver_event(*, number: int) -> bool:
     return False
 
 
+def resend_event(*, number: int, by: Caller) -> None:
+    """Have an event sent once more, whether it was delivered or not. Recorded. Raises QaEvent.DoesNotExist."""
+    with transaction.atomic(durable=True):
+        event = QaEvent.objects.select_related("injection").select_for_update().get(pk=number)
+        before = {"delivered": event.delivered_at is not None, "tries": event.tries}
+        event.due_at, event.delivered_at, event.tries, event.error = timezone.now(), None, 0, ""
+        event.save()
+        audit.append(
+            Entry(
+                action="qa_event.resent",
+                outcome="done",
+                actor=by.actor,
+                source=by.source,
+                subject=injection_subject(event.injection),
+                summary=f"{by.label} had event {number} sent to the QA system again.",
+                before=before,
+                after={"delivered": False, "tries": 0},
+                occurred_at=event.due_at,
+            )
+        )
+
+
+def shown_event(event: QaEvent) -> dict[str, Any]:
+    """Return an event as the QA system gets it, delivered or asked for."""
+    return {"number": event.number, "id": f"evt_{event.number}", **event.body}
+
+
 def signature(*, event_id: str, timestamp: int, body: bytes, secret: str) -> str:
     """Return the `webhook-signature` value (Standard Webhooks: HMAC-SHA256 of `id.timestamp.body`, base64).
 
@@ -53,7 +85,7 @@ def signature(*, event_id: str, timestamp: int, body: bytes, secret: str) -> str
 def _send(event: QaEvent, *, now: datetime) -> str | None:
     """Send once; return None when it was taken, else what went wrong."""
     event_id, timestamp = f"evt_{event.number}", int(now.timestamp())
-    body = json.dumps(event.body | {"number": event.number}, separators=(",", ":")).encode()
+    body = json.dumps(shown_event(event), separators=(",", ":")).encode()
     headers = {
         "Content-Type": "application/json",
         "webhook-id": event_id,

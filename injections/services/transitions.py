@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 
 from audit import services as audit
 from injections.audit_events import injection_moved
@@ -15,6 +16,7 @@ from injections.lifecycle import ENDED, OCCUPYING, WAITING, Status, sources_of
 from injections.models import InjectionRequest, QaEvent
 from injections.reasons import reason
 
+_EVENT_LOCK = 0x5141_4556  # any number that nobody else locks
 _QA_STATUSES = ENDED | {Status.UNKNOWN, Status.UNCONFIRMED}
 
 
@@ -77,6 +79,7 @@ def announce(injection: InjectionRequest, *, at: datetime) -> None:
     if not settings.QA_WEBHOOK_URL or not was_taken:
         return
     QaEvent.objects.create(
+        number=_next_number(),
         injection=injection,
         created_at=at,
         due_at=at,
@@ -91,6 +94,20 @@ def announce(injection: InjectionRequest, *, at: datetime) -> None:
             "timestamp": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         },
     )
+
+
+def _next_number() -> int:
+    """Return the next event's number; whoever wants one after it waits for this transaction to end.
+
+    A sequence would number events before they commit: a reader that asks for what came after the last number he saw
+    would miss one that commits late.
+    """
+    connection = transaction.get_connection()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_EVENT_LOCK])
+    last: int | None = QaEvent.objects.aggregate(last=Max("number"))["last"]
+    return 1 if last is None else last + 1
 
 
 def longest_playing(injection: InjectionRequest) -> timedelta:

@@ -47,7 +47,9 @@ def _post(token: str | None, body: Any, **headers: str) -> Any:
         headers["Authorization"] = f"Token {token}"
     data = body if isinstance(body, bytes | str) else json.dumps(body)
     content_type = headers.pop("content_type", "application/json")
-    return Client(raise_request_exception=False).post("/inject", data, content_type=content_type, headers=headers)
+    return Client(raise_request_exception=False).post(
+        "/inject", data, content_type=content_type, headers=headers
+    )
 
 
 def _rejection() -> AuditRecord:
@@ -277,7 +279,9 @@ def test_a_body_that_is_no_command_is_refused_and_on_record(token: str, raw: byt
     assert _rejection().outcome == "refused"
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
 def test_another_content_type_is_415(token: str, content_type: str) -> None:
     assert _post(token, b"{}", content_type=content_type).status_code == 415
 

@@ -41,9 +41,7 @@ def test_what_somebody_works_on_is_not_due() -> None:
 
 
 def test_a_lapsed_lease_makes_it_due_again() -> None:
-    row = InjectionFactory(
-        status="requested", due_at=_ago(seconds=40), lease_until=_ago(seconds=1), **LEASED
-    )
+    row = InjectionFactory(status="requested", due_at=_ago(seconds=40), lease_until=_ago(seconds=1), **LEASED)
     assert sweep.due_injections() == [row.pk]
 
 
@@ -65,7 +63,10 @@ def test_what_a_dead_process_left_between_intent_and_answer_becomes_unknown() ->
 
 def test_what_is_still_being_sent_is_left_alone() -> None:
     row = InjectionFactory(
-        status="dispatching", sent_at=_ago(seconds=4), lease_until=timezone.now() + timedelta(seconds=9), **LEASED
+        status="dispatching",
+        sent_at=_ago(seconds=4),
+        lease_until=timezone.now() + timedelta(seconds=9),
+        **LEASED,
     )
     assert sweep.doubt_abandoned(by=WORKER) == 0
     assert _status(row)[0] == Status.DISPATCHING

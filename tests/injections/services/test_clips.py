@@ -1,0 +1,393 @@
+"""Recordings from upload to retirement, with real files: two persons, one copy of the bytes, everything on record."""
+
+import hashlib
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.models import AuditRecord
+from audit.services import NotRecorded
+from injections.audio.refusal import AudioRefused
+from injections.callers import Caller
+from injections.models import AudioClip
+from injections.models.audio_clip import ClipStatus
+from injections.roles import Role
+from injections.services import clips
+from injections.services.clips import (
+    ClipNotInState,
+    NotAllowed,
+    approve_clip,
+    reject_clip,
+    retire_clip,
+    upload_clip,
+)
+from tests.factories import AudioClipFactory, UserFactory
+from tests.injections.conftest import DEMO, caller_for, own_storage, uploaded
+from tests.support.at_once import at_once
+
+pytestmark = pytest.mark.django_db
+Maker = Callable[..., AudioClip]
+
+
+@pytest.fixture(autouse=True)
+def storage(settings: Any, tmp_path: Path) -> Path:
+    """The folder in which this test's recordings are kept."""
+    return own_storage(settings, tmp_path)
+
+
+@pytest.fixture
+def admin(db: None) -> Caller:
+    """Someone who uploads."""
+    return caller_for(UserFactory(role=Role.AUDIO_ADMIN))
+
+
+@pytest.fixture
+def approver(db: None) -> Caller:
+    """Someone else, who decides."""
+    return caller_for(UserFactory(role=Role.CLIP_APPROVER))
+
+
+@pytest.fixture
+def draft(admin: Caller) -> AudioClip:
+    """A recording that waits for approval; its file is not needed."""
+    clip: AudioClip = AudioClipFactory(
+        status=ClipStatus.DRAFT, uploaded_by=admin.user, decided_at=None, decided_by=None
+    )
+    return clip
+
+
+def _both_roles() -> Caller:
+    user = UserFactory(role=Role.AUDIO_ADMIN)
+    user.groups.add(UserFactory(role=Role.CLIP_APPROVER).groups.get())
+    return caller_for(user)
+
+
+def _upload(file: SimpleUploadedFile, by: Caller, title: str = "Notice") -> AudioClip:
+    return upload_clip(file=file, title=title, transcript="Recorded.", language="en", by=by)
+
+
+def _kept(storage: Path) -> set[str]:
+    return {path.name for path in storage.rglob("*") if path.is_file()}
+
+
+def _status(clip: AudioClip) -> str:
+    clip.refresh_from_db()
+    return clip.status
+
+
+# --- uploading ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "container"),
+    [("recording-notice.wav", "wav"), ("supervisor-joining.mp3", "mp3"), ("privacy-reminder.ogg", "ogg")],
+)
+def test_a_recording_is_kept_under_its_own_digest(
+    admin: Caller, storage: Path, file: str, container: str
+) -> None:
+    content = (DEMO / file).read_bytes()
+    clip = _upload(uploaded(file), admin)
+    assert (clip.container, clip.sha256) == (container, hashlib.sha256(content).hexdigest())
+    assert _kept(storage) == {f"{clip.sha256}.{container}", f"{clip.levelled_sha256}.wav"}
+    assert (storage / clip.storage_name).read_bytes() == content
+    levelled = (storage / clip.levelled_storage_name).read_bytes()
+    assert hashlib.sha256(levelled).hexdigest() == clip.levelled_sha256
+
+
+def test_what_was_found_by_decoding_is_written_down(admin: Caller) -> None:
+    clip = _upload(uploaded("recording-notice.wav"), admin)
+    clip.refresh_from_db()
+    assert clip.size_bytes == (DEMO / "recording-notice.wav").stat().st_size
+    assert 3_000 <= clip.duration_ms <= 9_000
+    assert clip.sample_rate_hz >= 8_000
+    assert clip.channels == 1
+    assert clip.loudness_lufs is not None
+    assert all(0 <= bar <= 100 for bar in clip.waveform)
+    assert len(clip.waveform) > 10
+
+
+def test_it_waits_for_another_person_and_cannot_be_played_yet(admin: Caller) -> None:
+    clip = _upload(uploaded("recording-notice.wav"), admin)
+    assert (clip.status, clip.is_playable, clip.uploaded_by) == (ClipStatus.DRAFT, False, admin.user)
+
+
+def test_an_upload_is_on_record_with_its_digest(admin: Caller) -> None:
+    clip = _upload(uploaded("recording-notice.wav"), admin, title="Recording notice")
+    record = AuditRecord.objects.get(action="clip.uploaded")
+    assert (record.clip_id, record.outcome, record.actor_id) == (clip.pk, "done", admin.actor.id)
+    assert clip.sha256 in record.body
+    assert clip.levelled_sha256 in record.body
+
+
+def _text() -> SimpleUploadedFile:
+    return SimpleUploadedFile("notice.wav", b"This is no recording. " * 50)
+
+
+def _truncated() -> SimpleUploadedFile:
+    whole = (DEMO / "recording-notice.wav").read_bytes()
+    return SimpleUploadedFile("notice.wav", whole[: len(whole) // 2])
+
+
+def _empty() -> SimpleUploadedFile:
+    return SimpleUploadedFile("notice.wav", b"")
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (_text, "not_audio"),
+        (_truncated, "truncated"),
+        (_empty, "empty"),
+        (lambda: uploaded("recording-notice.wav", named="notice.mp3"), "wrong_extension"),
+    ],
+    ids=["text", "truncated", "empty", "misnamed"],
+)
+def test_a_refused_file_is_kept_nowhere_but_on_record(
+    admin: Caller, storage: Path, make: Callable[[], SimpleUploadedFile], code: str
+) -> None:
+    with pytest.raises(AudioRefused) as caught:
+        _upload(make(), admin, title="A bad one")
+    assert caught.value.code == code
+    assert _kept(storage) == set()
+    assert not AudioClip.objects.exists()
+    record = AuditRecord.objects.get(action="clip.upload_refused")
+    assert (record.outcome, record.reason_code) == ("refused", "bad_request")
+    assert code in record.body
+    assert "A bad one" in record.body
+
+
+def test_a_format_that_the_platform_cannot_play_is_refused(
+    admin: Caller, storage: Path, tmp_path: Path
+) -> None:
+    flac = tmp_path / "notice.flac"
+    command = ["ffmpeg", "-loglevel", "error", "-i", str(DEMO / "recording-notice.wav"), str(flac)]
+    subprocess.run(command, check=True, timeout=20)
+    with pytest.raises(AudioRefused) as caught:
+        _upload(SimpleUploadedFile("notice.flac", flac.read_bytes()), admin)
+    assert caught.value.code == "unsupported_format"
+    assert _kept(storage) == set()
+
+
+def test_the_very_same_recording_is_taken_once(admin: Caller, storage: Path) -> None:
+    first = _upload(uploaded("recording-notice.wav"), admin, title="The first")
+    kept = _kept(storage)
+    with pytest.raises(AudioRefused, match="The first") as caught:
+        _upload(uploaded("recording-notice.wav", named="again.wav"), admin)
+    assert caught.value.code == "duplicate"
+    assert (AudioClip.objects.get(), _kept(storage)) == (first, kept)
+    assert AuditRecord.objects.filter(action="clip.upload_refused").count() == 1
+
+
+def test_two_different_recordings_are_both_taken(admin: Caller) -> None:
+    _upload(uploaded("recording-notice.wav"), admin)
+    _upload(uploaded("supervisor-joining.mp3"), admin)
+    assert AudioClip.objects.count() == 2
+
+
+def test_what_a_dead_process_left_half_written_is_written_anew(admin: Caller, storage: Path) -> None:
+    content = (DEMO / "recording-notice.wav").read_bytes()
+    storage.mkdir()
+    (storage / f"{hashlib.sha256(content).hexdigest()}.wav").write_bytes(content[:1000])
+    clip = _upload(uploaded("recording-notice.wav"), admin)
+    assert (storage / clip.storage_name).read_bytes() == content
+
+
+def test_an_upload_that_cannot_be_recorded_does_not_happen(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clips.audit, "append", _fail)
+    with pytest.raises(NotRecorded):
+        _upload(uploaded("recording-notice.wav"), admin)
+    assert not AudioClip.objects.exists()
+
+
+def _fail(_entry: Any) -> Any:
+    raise NotRecorded("the disk is full")
+
+
+@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.CLIP_APPROVER, Role.COMPLIANCE, Role.ADMINISTRATOR])
+def test_another_role_uploads_nothing_and_is_recorded(storage: Path, role: Role) -> None:
+    by = caller_for(UserFactory(role=role))
+    with pytest.raises(NotAllowed):
+        _upload(uploaded("recording-notice.wav"), by)
+    assert _kept(storage) == set()
+    record = AuditRecord.objects.get(action="clip.refused")
+    assert (record.reason_code, record.actor_id) == ("not_permitted", by.actor.id)
+
+
+# --- deciding ----------------------------------------------------------------------------------------------
+
+
+def test_another_person_approves(draft: AudioClip, approver: Caller) -> None:
+    clip = approve_clip(clip_id=draft.pk, by=approver)
+    assert (clip.status, clip.decided_by, clip.is_playable) == (ClipStatus.APPROVED, approver.user, True)
+    assert clip.decided_at is not None
+    record = AuditRecord.objects.get(action="clip.approved")
+    assert (record.clip_id, record.actor_id) == (draft.pk, approver.actor.id)
+    assert '"before":{"status":"draft"}' in record.body
+
+
+def test_another_person_rejects_with_a_reason(draft: AudioClip, approver: Caller) -> None:
+    clip = reject_clip(clip_id=draft.pk, reason="Too quiet to hear", by=approver)
+    assert (clip.status, clip.decision_reason) == (ClipStatus.REJECTED, "Too quiet to hear")
+    assert "Too quiet to hear" in AuditRecord.objects.get(action="clip.rejected").body
+
+
+def test_a_rejection_without_a_reason_changes_nothing(draft: AudioClip, approver: Caller) -> None:
+    with pytest.raises(IntegrityError):
+        reject_clip(clip_id=draft.pk, reason="", by=approver)
+    assert _status(draft) == ClipStatus.DRAFT
+    assert not AuditRecord.objects.filter(action="clip.rejected").exists()
+
+
+@pytest.mark.parametrize(
+    "decide", [approve_clip, lambda **it: reject_clip(reason="no", **it)], ids=["approve", "reject"]
+)
+def test_whoever_uploaded_it_decides_nothing_even_with_both_roles(decide: Callable[..., AudioClip]) -> None:
+    both = _both_roles()
+    clip = AudioClipFactory(status=ClipStatus.DRAFT, uploaded_by=both.user, decided_at=None, decided_by=None)
+    with pytest.raises(NotAllowed, match="another person"):
+        decide(clip_id=clip.pk, by=both)
+    assert _status(clip) == ClipStatus.DRAFT
+    record = AuditRecord.objects.get(action="clip.refused")
+    assert (record.clip_id, record.reason_code) == (clip.pk, "not_permitted")
+
+
+def test_the_database_itself_knows_that_an_uploader_cannot_approve(draft: AudioClip) -> None:
+    rows = AudioClip.objects.filter(pk=draft.pk)
+    with pytest.raises(IntegrityError, match="clip_approver_is_not_uploader"), transaction.atomic():
+        rows.update(status=ClipStatus.APPROVED, decided_at=timezone.now(), decided_by=draft.uploaded_by)
+    assert _status(draft) == ClipStatus.DRAFT
+
+
+def test_the_uploader_cannot_be_changed_to_make_room_for_his_approval(
+    draft: AudioClip, approver: Caller
+) -> None:
+    approve_clip(clip_id=draft.pk, by=approver)
+    with pytest.raises(IntegrityError, match="clip_approver_is_not_uploader"), transaction.atomic():
+        AudioClip.objects.filter(pk=draft.pk).update(uploaded_by=approver.user)
+
+
+@pytest.mark.parametrize("role", [Role.AUDIO_ADMIN, Role.SUPERVISOR, Role.COMPLIANCE, Role.ADMINISTRATOR])
+def test_another_role_decides_nothing_and_is_recorded(draft: AudioClip, role: Role) -> None:
+    with pytest.raises(NotAllowed):
+        approve_clip(clip_id=draft.pk, by=caller_for(UserFactory(role=role)))
+    assert _status(draft) == ClipStatus.DRAFT
+    assert AuditRecord.objects.get(action="clip.refused").clip_id == draft.pk
+
+
+def test_a_decision_is_made_once(draft: AudioClip, approver: Caller) -> None:
+    approve_clip(clip_id=draft.pk, by=approver)
+    with pytest.raises(ClipNotInState, match="approved"):
+        reject_clip(clip_id=draft.pk, reason="changed my mind", by=approver)
+    assert _status(draft) == ClipStatus.APPROVED
+
+
+def test_a_recording_that_does_not_exist_cannot_be_decided(approver: Caller) -> None:
+    with pytest.raises(AudioClip.DoesNotExist):
+        approve_clip(clip_id=uuid4(), by=approver)
+
+
+def test_a_decision_that_cannot_be_recorded_does_not_happen(
+    draft: AudioClip, approver: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clips.audit, "append", _fail)
+    with pytest.raises(NotRecorded):
+        approve_clip(clip_id=draft.pk, by=approver)
+    assert _status(draft) == ClipStatus.DRAFT
+
+
+# --- retiring ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [ClipStatus.DRAFT, ClipStatus.APPROVED, ClipStatus.REJECTED])
+def test_a_recording_is_retired_and_kept(admin: Caller, approver: Caller, status: ClipStatus) -> None:
+    decided = {} if status != ClipStatus.DRAFT else {"decided_at": None, "decided_by": None}
+    clip = AudioClipFactory(status=status, decision_reason="because", **decided)
+    retired = retire_clip(clip_id=clip.pk, by=admin)
+    assert (retired.status, retired.retired_by, retired.is_playable) == (
+        ClipStatus.RETIRED,
+        admin.user,
+        False,
+    )
+    assert AuditRecord.objects.get(action="clip.retired").clip_id == clip.pk
+
+
+def test_the_file_of_a_retired_recording_stays(admin: Caller) -> None:
+    clip = _upload(uploaded("recording-notice.wav"), admin)
+    retire_clip(clip_id=clip.pk, by=admin)
+    assert default_storage.exists(clip.storage_name)
+    assert default_storage.exists(clip.levelled_storage_name)
+
+
+def test_who_decided_stays_known_after_retirement(draft: AudioClip, approver: Caller, admin: Caller) -> None:
+    approve_clip(clip_id=draft.pk, by=approver)
+    assert retire_clip(clip_id=draft.pk, by=admin).decided_by == approver.user
+
+
+def test_a_retired_recording_is_neither_retired_again_nor_approved(
+    draft: AudioClip, admin: Caller, approver: Caller
+) -> None:
+    retire_clip(clip_id=draft.pk, by=admin)
+    with pytest.raises(ClipNotInState):
+        retire_clip(clip_id=draft.pk, by=admin)
+    with pytest.raises(ClipNotInState):
+        approve_clip(clip_id=draft.pk, by=approver)
+    assert AuditRecord.objects.filter(clip_id=draft.pk).count() == 1
+
+
+@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.CLIP_APPROVER, Role.COMPLIANCE])
+def test_another_role_retires_nothing_and_is_recorded(draft: AudioClip, role: Role) -> None:
+    with pytest.raises(NotAllowed):
+        retire_clip(clip_id=draft.pk, by=caller_for(UserFactory(role=role)))
+    assert _status(draft) == ClipStatus.DRAFT
+    assert AuditRecord.objects.get(action="clip.refused").reason_code == "not_permitted"
+
+
+# --- at the same moment ------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_decisions_at_the_same_moment_one_holds(draft: AudioClip) -> None:
+    one, other = (caller_for(UserFactory(role=Role.CLIP_APPROVER)) for _ in range(2))
+    raised = at_once(
+        lambda: approve_clip(clip_id=draft.pk, by=one),
+        lambda: reject_clip(clip_id=draft.pk, reason="no", by=other),
+    )
+    assert sorted(type(error).__name__ for error in raised) == ["ClipNotInState", "NoneType"]
+    decided = AuditRecord.objects.get(action__in=("clip.approved", "clip.rejected"))
+    assert decided.action == f"clip.{_status(draft)}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_recording_that_is_approved_and_retired_at_the_same_moment_ends_retired(
+    draft: AudioClip, admin: Caller, approver: Caller
+) -> None:
+    raised = at_once(
+        lambda: approve_clip(clip_id=draft.pk, by=approver), lambda: retire_clip(clip_id=draft.pk, by=admin)
+    )
+    assert raised[1] is None
+    assert raised[0] is None or isinstance(raised[0], ClipNotInState)
+    assert _status(draft) == ClipStatus.RETIRED
+    assert (draft.decided_by is not None) == (raised[0] is None)
+    assert AuditRecord.objects.filter(clip_id=draft.pk).count() == raised.count(None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_uploads_of_the_same_bytes_at_the_same_moment_one_is_taken(
+    admin: Caller, storage: Path
+) -> None:
+    raised = at_once(*(lambda: _upload(uploaded("supervisor-joining.mp3"), admin) for _ in range(2)))
+    refused = [error for error in raised if error is not None]
+    assert [getattr(error, "code", error) for error in refused] == ["duplicate"]
+    clip = AudioClip.objects.get()
+    with default_storage.open(clip.storage_name) as file:
+        assert hashlib.sha256(file.read()).hexdigest() == clip.sha256
