@@ -40,6 +40,7 @@ _STATUS_CHOICES: Final = [
     ("running", "Under way"),
     *((status.value, status.value.capitalize()) for status in Status),
 ]
+_INCOMPLETE: Final = "The page is incomplete. Open the call again."
 _VISIBLE: Final = re.compile(r"\w")
 
 
@@ -58,11 +59,24 @@ class SwitchField(forms.ChoiceField):
         return bool(super().clean(value) == "on")
 
 
+class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]  # any model
+    """A choice among rows; what is no identifier at all is told like an unknown one."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the row. Raises ValidationError `invalid_choice`."""
+        try:
+            return super().to_python(value)
+        except forms.ValidationError:
+            raise forms.ValidationError(
+                self.error_messages["invalid_choice"], code="invalid_choice"
+            ) from None
+
+
 class BoardFilterForm(forms.Form):
     """Search, filters and order of the board; they stand in the address."""
 
     q = forms.CharField(max_length=100, required=False)
-    queue = forms.ModelChoiceField(
+    queue = RowField(
         queryset=Queue.objects.none(),
         required=False,
         error_messages={"invalid_choice": "This queue is not one of yours. Choose another."},
@@ -92,7 +106,7 @@ class BoardFilterForm(forms.Form):
 class ArmForm(forms.Form):
     """What a supervisor agrees to before a barge: recording, who is muted, why, and what they saw of the call."""
 
-    clip = forms.ModelChoiceField(
+    clip = RowField(
         queryset=AudioClip.objects.none(),
         error_messages={
             "required": "Choose a recording.",
@@ -109,11 +123,9 @@ class ArmForm(forms.Form):
             "max_length": "Say it in at most 500 characters.",
         },
     )
-    participant_id = forms.UUIDField(
-        error_messages={"required": "The page is incomplete. Open the call again."}
-    )
+    participant_id = forms.UUIDField(error_messages={"required": _INCOMPLETE, "invalid": _INCOMPLETE})
     seen_version = forms.CharField(
-        max_length=32, error_messages={"required": "The page is incomplete. Open the call again."}
+        max_length=32, error_messages={"required": _INCOMPLETE, "max_length": _INCOMPLETE}
     )
 
     def __init__(self, *args: Any, clips: QuerySet[AudioClip], **kwargs: Any) -> None:

@@ -26,19 +26,23 @@ STATES: Final = {"ready": "May be barged", **STATE_WORDS}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call on the board. `since` and `seen` are seconds since 1970, for the page's own clock."""
+    """One call on the board, as the template prints it.
 
-    id: UUID
+    `since` and `seen` are seconds since 1970, for the page's own clock; they are text already, since a template
+    would look up how this language writes numbers, five hundred times.
+    """
+
+    id: str
     agent: str
     where: str
     caller: str
     state_code: str
     state: Badge
     verdict: Badge
-    since: int
+    since: str
     running: str
-    seen: int
-    age: int
+    seen: str
+    age: str
     is_stale: bool
 
     @property
@@ -99,29 +103,29 @@ def _row(call: LiveCall, *, is_busy: bool, now: datetime) -> Row:
     code = state_code(call, is_busy=is_busy)
     running_s = seconds_since(call.connected_at, now=now)
     return Row(
-        id=call.pk,
+        id=str(call.pk),
         agent=call.agent_name or "No agent yet",
         where=f"{call.queue.name}, {call.direction}" if call.direction else call.queue.name,
         caller=masked_number(call.caller),
         state_code=code,
         state=state_badge(code),
         verdict=verdict(call, is_busy=is_busy, now=now),
-        since=0 if call.connected_at is None else int(call.connected_at.timestamp()),
+        since="" if call.connected_at is None else str(int(call.connected_at.timestamp())),
         running="–" if call.connected_at is None else clock(running_s),
-        seen=int(call.seen_at.timestamp()),
-        age=int(seconds_since(call.seen_at, now=now)),
+        seen=str(int(call.seen_at.timestamp())),
+        age=str(int(seconds_since(call.seen_at, now=now))),
         is_stale=is_stale(call, now=now),
     )
 
 
 def _is_wanted(row: Row, narrowed: BoardFilter) -> bool:
-    if narrowed.state and narrowed.state != (
-        "ready" if narrowed.state == "ready" and _is_ready(row) else row.state_code
-    ):
-        return False
     words = narrowed.q.casefold().split()
     text = f"{row.agent} {row.where} {row.caller}".casefold()
-    return all(word in text for word in words)
+    return _is_in(row, narrowed.state) and all(word in text for word in words)
+
+
+def _is_in(row: Row, state: str) -> bool:
+    return not state or state == row.state_code or (state == "ready" and _is_ready(row))
 
 
 def _is_ready(row: Row) -> bool:
@@ -129,8 +133,8 @@ def _is_ready(row: Row) -> bool:
 
 
 _ORDERS: Final[dict[str, tuple[Callable[[Row], Any], bool]]] = {
-    "longest": (lambda row: (row.since == 0, row.since, row.agent), False),
-    "newest": (lambda row: (row.since == 0, row.since, row.agent), True),
+    "longest": (lambda row: (not row.since, row.since, row.agent), False),
+    "newest": (lambda row: (not row.since, row.since, row.agent), True),
     "agent": (lambda row: (row.agent.casefold(), row.since), False),
     "queue": (lambda row: (row.where.casefold(), row.since), False),
     "ready": (lambda row: (not _is_ready(row), row.since), False),

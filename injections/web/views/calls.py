@@ -16,6 +16,7 @@ from injections.web.access import home_of, requires
 from injections.web.errors import to_login
 from injections.web.forms import BoardFilterForm
 from injections.web.rows import board
+from injections.web.verdicts import STALE_AFTER
 
 _NOBODY = UUID(int=0)
 
@@ -59,6 +60,7 @@ def board_context(request: HttpRequest, *, by: Caller) -> dict[str, Any]:
         # The rows print their addresses from these two: resolving each by name would cost more than the rest of a row.
         "calls_at": reverse("barge_panel", args=[_NOBODY]).removesuffix(f"{_NOBODY}/"),
         "query": narrowed.query,
+        "stale_s": int(STALE_AFTER.total_seconds()),
         "selected": request.GET.get("selected", ""),
         "board_status": 400 if form.errors else 200,
     }

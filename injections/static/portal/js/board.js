@@ -104,7 +104,8 @@
     for (const cell of calls.querySelectorAll("[data-seen]")) {
       const age = Math.max(0, Math.floor(now - Number(cell.dataset.seen)));
       write(cell, `${age} s`);
-      cell.closest("tr").classList.toggle("is-stale", age > 10);
+      // What is shown is up to one poll older than what the server knows.
+      cell.closest("tr").classList.toggle("is-stale", age > Number(calls.dataset.stale) + 2);
     }
   }
 

@@ -1,0 +1,97 @@
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from injections.models import FeedState, LiveCall, Queue
+from injections.roles import Role
+from tests.factories import LiveCallFactory, QueueFactory
+from tests.injections.web.conftest import HTMX
+
+
+def test_the_board_shows_a_call_with_its_caller_masked(supervisor: Client, call: LiveCall):
+    page = supervisor.get("/").content.decode()
+    assert "Avery Lindqvist" in page
+    assert "+1 317 ••• 0142" in page
+    assert "5550142" not in page
+
+
+def test_whoever_is_not_logged_in_is_led_to_the_login_and_back(client: Client, db: None):
+    answer = client.get("/?q=avery")
+    assert answer.status_code == 302
+    assert answer["Location"] == "/login/?next=%2F%3Fq%3Davery"
+
+
+def test_the_rows_alone_are_a_fragment(supervisor: Client, call: LiveCall):
+    page = supervisor.get("/calls/rows/", headers=HTMX).content.decode()
+    assert page.strip().startswith('<div id="calls"')
+    assert "<html" not in page
+
+
+def test_an_expired_session_sends_the_whole_page_to_the_login(client: Client, db: None):
+    headers = HTMX | {"HX-Current-URL": "http://testserver/calls/x/"}
+    answer = client.get("/calls/rows/", headers=headers)
+    assert answer["HX-Redirect"] == "/login/?next=%2Fcalls%2Fx%2F"
+
+
+def test_a_filter_stands_in_the_address_of_the_open_page(supervisor: Client, call: LiveCall):
+    headers = HTMX | {"HX-Trigger": "filters", "HX-Current-URL": "http://testserver/?q=old"}
+    answer = supervisor.get("/calls/rows/?q=avery", headers=headers)
+    assert answer["HX-Replace-Url"] == "/?q=avery"
+
+
+def test_a_poll_leaves_the_address_alone(supervisor: Client, call: LiveCall):
+    assert "HX-Replace-Url" not in supervisor.get("/calls/rows/?q=avery", headers=HTMX)
+
+
+@pytest.mark.parametrize("query", ["state=dancing", "queue=nonsense", "sort=%00", "q=" + "x" * 200, "q=%00"])
+def test_a_filter_that_makes_no_sense_is_a_clear_400(supervisor: Client, call: LiveCall, query: str):
+    answer = supervisor.get(f"/?{query}")
+    assert answer.status_code == 400
+    assert 'class="error"' in answer.content.decode()
+
+
+def test_a_queue_of_others_is_not_a_filter(supervisor: Client, call: LiveCall):
+    assert supervisor.get(f"/?queue={QueueFactory().pk}").status_code == 400
+
+
+def test_a_board_without_calls_says_what_will_happen(supervisor: Client):
+    assert "Nobody is on the phone" in supervisor.get("/").content.decode()
+
+
+def test_a_supervisor_without_queues_is_told_whom_to_ask(browser_of: Any):
+    assert "You have no queues yet" in browser_of(Role.SUPERVISOR).get("/").content.decode()
+
+
+def test_a_filter_that_fits_nothing_offers_the_way_back(supervisor: Client, call: LiveCall):
+    assert "Show all calls" in supervisor.get("/?q=nobody").content.decode()
+
+
+def test_a_watcher_that_is_behind_is_said_on_the_board(supervisor: Client, call: LiveCall):
+    FeedState.objects.update(
+        snapshot_at=timezone.now() - timedelta(seconds=11), heard_at=timezone.now() - timedelta(seconds=11)
+    )
+    assert "Live calls are behind." in supervisor.get("/calls/rows/", headers=HTMX).content.decode()
+
+
+def test_a_live_board_says_nothing_of_its_watcher(supervisor: Client, call: LiveCall):
+    assert "Live calls are behind." not in supervisor.get("/calls/rows/", headers=HTMX).content.decode()
+
+
+def test_an_agent_name_with_markup_stays_text(supervisor: Client, cards: Queue):
+    LiveCallFactory(queue=cards, agent_name="<script>alert(1)</script>")
+    assert "<script>alert" not in supervisor.get("/").content.decode()
+
+
+def test_five_hundred_calls_take_less_than_a_hundred_milliseconds(supervisor: Client, cards: Queue):
+    LiveCallFactory.create_batch(500, queue=cards)
+    supervisor.get("/")  # templates are read once
+    spent = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        supervisor.get("/")
+        spent.append(time.perf_counter() - begun)
+    assert min(spent) < 0.1
