@@ -124,7 +124,9 @@ def test_a_reason_in_any_script_is_taken(supervisor: Client, call: LiveCall, cho
     assert supervisor.post(at(call, "arm/"), choice(reason="通知が必要です 🙂")).status_code == 200
 
 
-def test_a_recording_that_lost_its_approval_cannot_be_armed(supervisor: Client, call: LiveCall, choice: Choice):
+def test_a_recording_that_lost_its_approval_cannot_be_armed(
+    supervisor: Client, call: LiveCall, choice: Choice
+):
     clip = AudioClipFactory(status=ClipStatus.DRAFT, decided_at=None, decided_by=None)
     assert supervisor.post(at(call, "arm/"), choice(clip=str(clip.pk))).status_code == 400
     assert records("barge.arm")[0].reason_code == "clip_not_approved"
@@ -226,7 +228,9 @@ def test_a_resend_after_the_armed_time_shows_what_was_done_in_time(
     assert supervisor.post(at(call, "fire/"), {"token": token})["Location"] == first["Location"]
 
 
-def test_htmx_gets_the_result_in_the_panel_with_its_address(supervisor: Client, call: LiveCall, choice: Choice):
+def test_htmx_gets_the_result_in_the_panel_with_its_address(
+    supervisor: Client, call: LiveCall, choice: Choice
+):
     token = token_in(supervisor.post(at(call, "arm/"), choice(), headers=HTMX).content)
     LiveCall.objects.update(version="v2")
     answer = supervisor.post(at(call, "fire/"), {"token": token}, headers=HTMX)

@@ -59,7 +59,12 @@ def test_the_total_counts_what_the_filter_hides(shown: Any, cards: Queue):
 
 @pytest.mark.parametrize(
     ("state", "expected"),
-    [("held", ["Held"]), ("secure_pause", ["Paused"]), ("ready", ["Free"]), ("connected", ["Declined", "Free"])],
+    [
+        ("held", ["Held"]),
+        ("secure_pause", ["Paused"]),
+        ("ready", ["Free"]),
+        ("connected", ["Declined", "Free"]),
+    ],
 )
 def test_a_state_narrows_the_board(shown: Any, cards: Queue, state: str, expected: list[str]):
     LiveCallFactory(queue=cards, agent_name="Free")
@@ -82,7 +87,10 @@ def test_the_board_is_sorted_as_asked(shown: Any, cards: Queue, sort: str, expec
     now = timezone.now()
     for name, minutes, consent in (("Ada", 5, ""), ("Bo", 1, ""), ("Cy", 9, "consent_denied")):
         LiveCallFactory(
-            queue=cards, agent_name=name, connected_at=now - timedelta(minutes=minutes), consent_reason=consent
+            queue=cards,
+            agent_name=name,
+            connected_at=now - timedelta(minutes=minutes),
+            consent_reason=consent,
         )
     assert agents(shown(sort=sort)) == expected
 

@@ -41,7 +41,9 @@ def test_a_quiet_consenting_call_may_be_barged():
         ({"seen_at": NOW - timedelta(seconds=14)}, False, "Checking again", "caution"),
     ],
 )
-def test_whatever_forbids_a_barge_is_said_in_words(changes: dict[str, Any], is_busy: bool, words: str, hue: str):
+def test_whatever_forbids_a_barge_is_said_in_words(
+    changes: dict[str, Any], is_busy: bool, words: str, hue: str
+):
     said = verdict(a_call(**changes), is_busy=is_busy, now=NOW)
     assert (said.words, said.hue) == (words, hue)
 

@@ -25,7 +25,9 @@ def test_what_is_no_telephone_number_is_not_shown(address: str):
     assert words.masked_number(address) == "Number withheld"
 
 
-@pytest.mark.parametrize(("seconds", "shown"), [(0, "00:00"), (252.9, "04:12"), (3852, "1:04:12"), (-5, "00:00")])
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "00:00"), (252.9, "04:12"), (3852, "1:04:12"), (-5, "00:00")]
+)
 def test_a_running_time_reads_like_a_clock(seconds: float, shown: str):
     assert words.clock(seconds) == shown
 

@@ -1,0 +1,73 @@
+from typing import Any
+
+import pytest
+from django.test import Client, RequestFactory
+
+from injections.roles import Role
+from injections.web.errors import server_error
+from tests.factories import UserFactory
+from tests.injections.web.conftest import HTMX, records
+
+
+@pytest.fixture
+def strict(db: None) -> Client:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(UserFactory(role=Role.SUPERVISOR))
+    return client
+
+
+def test_a_form_without_a_token_is_refused_in_words_and_recorded(strict: Client):
+    answer = strict.post("/logout/")
+    assert answer.status_code == 403
+    assert "This page was too old" in answer.content.decode()
+    assert records("access.refused")[0].reason_code == "bad_request"
+
+
+def test_a_form_without_token_or_login_is_refused_without_filling_the_log(db: None):
+    client = Client(enforce_csrf_checks=True)
+    assert client.post("/login/", {"username": "x", "password": "y"}).status_code == 403
+    assert records("access.refused") == []
+
+
+def test_an_expired_form_of_an_open_page_leads_to_the_login(db: None):
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/logout/", headers=HTMX | {"HX-Current-URL": "http://testserver/"})
+    assert answer["HX-Redirect"] == "/login/?next=%2F"
+
+
+def test_an_address_that_leads_nowhere_says_so(supervisor: Client):
+    answer = supervisor.get("/nowhere/")
+    assert answer.status_code == 404
+    assert "Nothing is here" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/calls/42/", "/injections/x/", "/clips/%00/", "/calls/" + "9" * 5000 + "/"]
+)
+def test_an_identifier_that_is_none_is_not_found(supervisor: Client, path: str):
+    assert supervisor.get(path).status_code == 404
+
+
+def test_a_form_of_megabytes_is_a_400_in_words(supervisor: Client, call: Any):
+    answer = supervisor.post(f"/calls/{call.pk}/arm/", {"reason": "x" * 10_000_000})
+    assert answer.status_code == 400
+    assert "This request cannot be understood" in answer.content.decode()
+
+
+def test_a_form_of_thousands_of_fields_is_a_400(supervisor: Client, call: Any):
+    answer = supervisor.post(f"/calls/{call.pk}/arm/", {f"f{n}": "x" for n in range(2000)})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "multipart/form-data"])
+def test_a_body_of_another_kind_is_a_4xx(supervisor: Client, call: Any, content_type: str):
+    answer = supervisor.post(f"/calls/{call.pk}/arm/", b'{"clip": 1', content_type=content_type)
+    assert 400 <= answer.status_code < 500
+
+
+def test_our_own_fault_gives_the_number_to_tell_an_administrator(rf: RequestFactory):
+    request = rf.get("/")
+    request.request_id = "abc123"  # type: ignore[attr-defined]
+    answer = server_error(request)
+    assert answer.status_code == 500
+    assert "abc123" in answer.content.decode()

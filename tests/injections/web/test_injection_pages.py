@@ -1,0 +1,136 @@
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from injections.lifecycle import Status
+from injections.models import DispatchAttempt, InjectionRequest
+from injections.models.dispatch_attempt import AttemptOutcome
+from injections.roles import Role
+from tests.factories import InjectionFactory
+from tests.injections.web.conftest import HTMX
+
+
+def an_unknown(**values: Any) -> InjectionRequest:
+    made: InjectionRequest = InjectionFactory(
+        status=Status.UNKNOWN,
+        due_at=None,
+        reason_code="outcome_unknown",
+        error="the answer was lost",
+        **values,
+    )
+    return made
+
+
+def test_an_unclear_outcome_stands_out_in_the_list(browser_of: Any):
+    an_unknown(agent_name="Jun Tanaka")
+    page = browser_of(Role.COMPLIANCE).get("/injections/").content.decode()
+    assert '<tr class="is-unclear">' in page
+    assert "Unknown" in page
+
+
+@pytest.mark.parametrize(("status", "count"), [("", 2), ("attention", 1), ("running", 1), ("completed", 0)])
+def test_the_list_is_narrowed_by_status(browser_of: Any, status: str, count: int):
+    an_unknown()
+    InjectionFactory()
+    answer = browser_of(Role.COMPLIANCE).get(f"/injections/?status={status}")
+    assert len(answer.context["rows"]) == count
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["status=dancing", "day=yesterday", "day=2026-99-99", "before=42", "q=%00", "q=" + "x" * 101],
+)
+def test_a_filter_that_makes_no_sense_is_a_400(browser_of: Any, query: str):
+    answer = browser_of(Role.COMPLIANCE).get(f"/injections/?{query}")
+    assert answer.status_code == 400
+    assert 'class="error"' in answer.content.decode()
+
+
+def test_the_last_day_of_all_is_a_day(browser_of: Any):
+    assert browser_of(Role.COMPLIANCE).get("/injections/?day=9999-12-31").status_code == 200
+
+
+def test_older_injections_are_a_page_away(browser_of: Any):
+    now = timezone.now()
+    for age in range(51):
+        InjectionFactory(requested_at=now - timedelta(minutes=age))
+    client = browser_of(Role.COMPLIANCE)
+    first = client.get("/injections/?q=")
+    assert len(first.context["rows"]) == 50
+    assert len(client.get("/injections/" + first.context["older"]).context["rows"]) == 1
+
+
+def test_the_list_takes_the_same_few_queries_at_any_length(
+    browser_of: Any, django_assert_max_num_queries: Any
+):
+    InjectionFactory.create_batch(20)
+    client = browser_of(Role.COMPLIANCE)
+    with django_assert_max_num_queries(6):
+        client.get("/injections/")
+
+
+def test_the_detail_shows_every_attempt(browser_of: Any):
+    made = an_unknown()
+    DispatchAttempt.objects.create(
+        injection=made,
+        number=1,
+        outcome=AttemptOutcome.UNKNOWN,
+        started_at=timezone.now(),
+        finished_at=timezone.now(),
+        checked_ms=51,
+        sent_ms=55,
+        correlation_id="corr-1",
+        error="the connection was reset",
+        http_status=502,
+    )
+    page = browser_of(Role.COMPLIANCE).get(f"/injections/{made.pk}/").content.decode()
+    for words in ("May have been accepted", "corr-1", "the connection was reset", "502", "Do not repeat it."):
+        assert words in page
+
+
+def test_an_injection_of_others_is_not_there(browser_of: Any):
+    assert browser_of(Role.SUPERVISOR).get(f"/injections/{InjectionFactory().pk}/").status_code == 404
+
+
+def test_an_open_page_asks_on_for_what_is_not_over(browser_of: Any):
+    made = an_unknown()
+    page = browser_of(Role.COMPLIANCE).get(f"/injections/{made.pk}/", headers=HTMX).content.decode()
+    assert page.strip().startswith('<div id="result"')
+    assert 'hx-trigger="every 1s"' in page
+
+
+def test_an_open_page_stops_asking_when_it_is_over(browser_of: Any):
+    made = InjectionFactory(status=Status.COMPLETED, due_at=None)
+    page = browser_of(Role.COMPLIANCE).get(f"/injections/{made.pk}/", headers=HTMX).content.decode()
+    assert "hx-trigger" not in page
+
+
+def test_what_waits_can_be_taken_back_by_its_supervisor(supervisor: Client):
+    made = InjectionFactory(requested_by=supervisor.user)  # type: ignore[attr-defined]
+    assert "Cancel it before it is sent" in supervisor.get(f"/injections/{made.pk}/").content.decode()
+    answer = supervisor.post(f"/injections/{made.pk}/cancel/", follow=True)
+    assert "It was cancelled before it was sent." in answer.content.decode()
+    made.refresh_from_db()
+    assert made.status == Status.CANCELLED
+
+
+def test_cancelling_twice_says_that_it_is_too_late(supervisor: Client):
+    made = InjectionFactory(requested_by=supervisor.user)  # type: ignore[attr-defined]
+    supervisor.post(f"/injections/{made.pk}/cancel/")
+    answer = supervisor.post(f"/injections/{made.pk}/cancel/")
+    assert answer.status_code == 409
+    assert "This can no longer be cancelled" in answer.content.decode()
+
+
+def test_what_another_asked_for_cannot_be_taken_back(supervisor: Client, cards: Any):
+    made = InjectionFactory(queue=cards)
+    assert "Cancel it" not in supervisor.get(f"/injections/{made.pk}/").content.decode()
+    assert supervisor.post(f"/injections/{made.pk}/cancel/").status_code == 404
+
+
+def test_an_unknown_injection_cannot_be_taken_back(supervisor: Client):
+    assert supervisor.post(f"/injections/{uuid.uuid4()}/cancel/").status_code == 404

@@ -1,0 +1,95 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from injections.lifecycle import EXPLAINED, Status
+from injections.models import InjectionRequest
+from injections.reasons import reason
+from injections.web.results import story
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def an_injection(status: Status, code: str = "", **values: Any) -> InjectionRequest:
+    error = reason(code).sentence if code else ""
+    return InjectionRequest(status=status, reason_code=code, error=error, **values)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_is_told_in_words(status: Status):
+    told = story(an_injection(status, "call_busy" if status in EXPLAINED else ""))
+    assert told.badge.words
+    assert told.what.endswith(".")
+    assert told.meaning.endswith(".")
+
+
+def test_a_refusal_says_what_happened_what_it_means_and_what_to_do():
+    told = story(an_injection(Status.REFUSED, "consent_denied"))
+    assert told.what == "Consent denied."
+    assert told.meaning == "Nothing was played. Agent and caller noticed nothing."
+    assert told.remedy == "The agent did not consent to supervision. Do not barge."
+
+
+def test_doubt_is_never_told_as_silence():
+    told = story(an_injection(Status.UNKNOWN, "outcome_unknown"))
+    assert "may have heard it" in told.meaning
+    assert "Do not repeat it." in told.remedy
+
+
+@pytest.mark.parametrize("code", ["playback_failed", "call_ended"])
+def test_what_broke_off_may_have_been_heard_in_part(code: str):
+    assert story(an_injection(Status.FAILED, code)).meaning == "A part of it may have been heard."
+
+
+def test_acceptance_is_not_told_as_played():
+    told = story(an_injection(Status.DISPATCHED, interaction_id="x"))
+    assert told.badge.words == "Accepted, playing"
+    assert not told.is_over
+
+
+def test_stages_show_what_each_step_took():
+    told = story(
+        an_injection(
+            Status.COMPLETED,
+            checked_ms=58.0,
+            sent_ms=62.0,
+            answered_ms=112.0,
+            interaction_id="x",
+            sent_at=NOW,
+            ended_at=NOW + timedelta(seconds=7),
+        )
+    )
+    assert [(stage.words, stage.took, stage.is_done) for stage in told.stages] == [
+        ("Checked", "58 ms", True),
+        ("Sent", "4 ms", True),
+        ("Accepted", "50 ms", True),
+        ("Ended", "7.0 s", True),
+    ]
+
+
+def test_an_answer_that_refused_is_not_called_accepted():
+    told = story(
+        an_injection(Status.FAILED, "upstream_refused", checked_ms=1.0, sent_ms=2.0, answered_ms=3.0)
+    )
+    assert (told.stages[2].words, told.stages[2].is_done) == ("Answered", False)
+
+
+def test_a_refusal_before_sending_has_empty_stages():
+    told = story(an_injection(Status.REFUSED, "on_hold"))
+    assert [stage.took for stage in told.stages] == ["–"] * 4
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_over", "is_cancellable"),
+    [
+        (Status.QUEUED, "", False, True),
+        (Status.DISPATCHING, "", False, False),
+        (Status.UNKNOWN, "outcome_unknown", False, False),
+        (Status.UNCONFIRMED, "no_completion", True, False),
+        (Status.COMPLETED, "", True, False),
+    ],
+)
+def test_the_page_asks_on_until_it_is_over(status: Status, code: str, is_over: bool, is_cancellable: bool):
+    told = story(an_injection(status, code))
+    assert (told.is_over, told.is_cancellable) == (is_over, is_cancellable)

@@ -1,0 +1,63 @@
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from injections.roles import Role
+from tests.factories import UserFactory
+from tests.injections.web.conftest import records
+
+
+@pytest.fixture
+def dana(db: None) -> Any:
+    user = UserFactory(role=Role.SUPERVISOR, username="dana")
+    user.set_password("a long pass phrase")
+    user.save()
+    return user
+
+
+def sign_in(client: Client, **changes: Any) -> Any:
+    return client.post("/login/", {"username": "dana", "password": "a long pass phrase"} | changes)
+
+
+def test_a_login_leads_to_the_work_of_the_role_and_is_recorded(client: Client, dana: Any):
+    answer = sign_in(client)
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    (record,) = records("session.opened")
+    assert record.actor_id == str(dana.pk)
+
+
+def test_a_login_goes_on_where_one_was_stopped(client: Client, dana: Any):
+    assert sign_in(client, next="/injections/?q=x")["Location"] == "/injections/?q=x"
+
+
+def test_a_login_leads_nowhere_outside(client: Client, dana: Any):
+    assert sign_in(client, next="https://example.com/")["Location"] == "/"
+
+
+def test_a_failed_login_is_a_400_that_keeps_the_name_and_is_recorded_without_the_password(
+    client: Client, dana: Any
+):
+    answer = sign_in(client, password="a wrong secret")
+    assert answer.status_code == 400
+    assert 'value="dana"' in answer.content.decode()
+    (record,) = records("session.refused")
+    assert "dana" in record.summary
+    assert "a wrong secret" not in record.body
+
+
+@pytest.mark.parametrize("name", ["", "x" * 10_000, "\u202ehsilgne", "nul\x00", "<script>", "名前"])
+def test_a_strange_name_is_no_error_of_ours(client: Client, dana: Any, name: str):
+    assert sign_in(client, username=name).status_code == 400
+
+
+def test_a_logout_is_recorded_and_ends_the_session(client: Client, dana: Any):
+    sign_in(client)
+    assert client.post("/logout/").status_code == 302
+    assert len(records("session.closed")) == 1
+    assert client.get("/").status_code == 302
+
+
+def test_a_link_cannot_log_anybody_out(client: Client, dana: Any):
+    sign_in(client)
+    assert client.get("/logout/").status_code == 405
