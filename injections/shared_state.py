@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import redis
 
 Data = dict[str, Any]
-_WAIT_S: Final = 2.0
+_WAIT_S: Final = 0.5  # longer would make a click late for what only protects
 
 
 class StateUnavailable(Exception):

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from . import activity
 from .auth import Basic, Bearer, Token, TokenProvider, make_token
 from .config import GenesysConfig
-from .errors import GenesysError, Unavailable
+from .errors import GenesysError, NotWanted, Unavailable
 from .transport import MAX_IDLE_S, TOTAL_TIMEOUT_S, Answer, ExchangeFailed, Transport
 from .types import LiveActivity, LiveObservation, NotificationChannel, RateReading
 from .verdict import error_of_answer, error_of_failure, json_of, login_error, login_failure, rate_of, unusable
@@ -78,9 +78,14 @@ class GenesysClient:
             raise self._error(answer, is_command=False)
         return self.object_of(answer)
 
-    def command(self, method: str, path: str, *, json: Any = None) -> Answer:
-        """Send once what has an effect; return the 2xx answer. Raises GenesysError."""
-        answer = self._authorised(method, path, is_command=True, json=json)
+    def command(
+        self, method: str, path: str, *, json: Any = None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> Answer:
+        """Send once what has an effect; return the 2xx answer. Raises GenesysError.
+
+        `is_wanted` is asked just before anything leaves: a login may have taken long.
+        """
+        answer = self._authorised(method, path, is_command=True, json=json, is_wanted=is_wanted)
         if not 200 <= answer.status < 300:
             raise self._error(answer, is_command=True)
         return answer
@@ -152,12 +157,22 @@ class GenesysClient:
         path = f"/api/v2/notifications/channels/{quote(channel_id, safe='')}/subscriptions"
         self.ask("PUT", path, json=[{"id": topic} for topic in topics])
 
-    def _authorised(self, method: str, path: str, *, is_command: bool, json: Any = None) -> Answer:
+    def _authorised(
+        self,
+        method: str,
+        path: str,
+        *,
+        is_command: bool,
+        json: Any = None,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> Answer:
         """Send with a token; after a 401, which accepts nothing, once more with a new one."""
         token = self._tokens.current()
+        _require(is_wanted)
         answer = self._send(method, path, token=token, is_command=is_command, json=json)
         if answer.status == 401:
             token = self._tokens.renew(rejected=token)
+            _require(is_wanted)
             answer = self._send(method, path, token=token, is_command=is_command, json=json)
         return answer
 
@@ -200,3 +215,8 @@ class GenesysClient:
         if token is None:
             raise Unavailable("The platform's login service answered without a token.", status=200)
         return token
+
+
+def _require(is_wanted: Callable[[], bool]) -> None:
+    if not is_wanted():
+        raise NotWanted("Its time passed before it could be sent.")

@@ -7,6 +7,7 @@
     ├── Unavailable           503, or no token to be had: not accepted, wait
     ├── Refused               400, 401, 403, 404 and other 4xx: not accepted, waiting does not help
     ├── Ambiguous             it may have arrived and no clear answer came back
+    ├── NotWanted             whoever asked no longer wanted it: nothing was sent
     └── ChannelLost           the push channel ended: take a snapshot, open another
 
 Each carries the decision with it: `retryable`, `may_have_been_sent` (True when the platform may have
@@ -79,6 +80,10 @@ class Ambiguous(GenesysError):
     """The request left and its fate is unknown; for a read, the answer could not be used."""
 
     is_doubtful_kind = True
+
+
+class NotWanted(GenesysError):
+    """The command was given up before it left: its time had passed."""
 
 
 class ChannelLost(GenesysError):

@@ -21,8 +21,9 @@ from injections.genesys.types import CallState
 from injections.lifecycle import WAITING, Status
 from injections.models import AudioClip, InjectionRequest, LiveCall
 from injections.services.admission import Objection, objection
-from injections.services.dispatch import LEASE, Look, dispatch_injection, dispatch_taken, hold_back
+from injections.services.dispatch import Look, dispatch_injection, dispatch_taken
 from injections.services.stopwatch import Stopwatch
+from injections.services.tries import LEASE, hold_back
 
 PATIENCE_S: Final = 2.0  # what must wait is waited for this long inside the request (contract: POST /inject)
 

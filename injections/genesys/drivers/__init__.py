@@ -1,5 +1,6 @@
 """What the product asks of a platform, whichever way that platform plays a recording."""
 
+from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID
 
@@ -13,8 +14,15 @@ class Driver(Protocol):
         """Return the call and the participant as they are now. Changes nothing."""
         ...
 
-    def play(self, *, conversation_id: UUID, participant_id: UUID, command: PlayCommand) -> Accepted:
-        """Send the command once."""
+    def play(
+        self,
+        *,
+        conversation_id: UUID,
+        participant_id: UUID,
+        command: PlayCommand,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> Accepted:
+        """Send the command once, and not at all when `is_wanted` says no just before it would leave."""
         ...
 
     def register_completion_webhook(self, *, name: str, address: str) -> bool:

@@ -1,7 +1,7 @@
 """The voice-interactions profile (not part of Genesys Cloud's public API; see the README)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -41,13 +41,21 @@ class VoiceInteractionsDriver:
             ),
         )
 
-    def play(self, *, conversation_id: UUID, participant_id: UUID, command: PlayCommand) -> Accepted:
-        """Send the play command exactly once (contract: Dispatch).
+    def play(
+        self,
+        *,
+        conversation_id: UUID,
+        participant_id: UUID,
+        command: PlayCommand,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> Accepted:
+        """Send the play command exactly once (contract: Dispatch), unless `is_wanted` says no just before.
 
-        Raises GenesysError; ValueError for a duration out of range, before anything is sent.
+        Raises GenesysError (NotWanted when it was given up); ValueError for a duration out of range,
+        before anything is sent.
         """
         path = f"/api/v2/conversations/voice/{conversation_id}/participants/{participant_id}/interactions"
-        answer = self._client.command("POST", path, json=play_payload(command))
+        answer = self._client.command("POST", path, json=play_payload(command), is_wanted=is_wanted)
         interaction_id = answer.headers.get("X-Interaction-Id", "").strip()
         return Accepted(
             interaction_id=interaction_id if _ID.fullmatch(interaction_id) else None,

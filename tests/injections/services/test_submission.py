@@ -365,3 +365,15 @@ def test_a_recording_that_was_retired_since_it_was_picked_is_not_played(
     refused = _inject(wish, machine).injection
     assert (refused.status, refused.reason_code) == (Status.REFUSED, "clip_not_approved")
     assert simulator.interactions() == []
+
+
+def test_a_command_whose_deadline_passes_during_the_login_never_leaves(
+    simulator: SimulatorProcess, command: Maker, machine: Caller
+) -> None:
+    call = simulator.create_call()
+    simulator.plant("status", method="POST", path="/interactions$", status=401)
+    simulator.plant("delay", method="POST", path="/oauth/token$", delay_ms=1300, times=None)
+    expired = _inject(command(call, deadline_s=1), machine).injection
+    assert (expired.status, expired.reason_code) == (Status.EXPIRED, "deadline_passed")
+    assert [one for one in simulator.interactions() if one["accepted"]] == []
+    assert expired.attempts.get().outcome == "not_accepted"
