@@ -27,7 +27,11 @@ def expire_overdue(*, by: Caller) -> int:
     """Give up what could not start before its deadline; return how many."""
     now = timezone.now()
     overdue = _free().filter(status__in=sorted(WAITING), deadline_at__lte=now)
-    return sum(_move(row, Status.EXPIRED, code="deadline_passed", by=by) for row in overdue[:_BATCH])
+    # Only from waiting: between this look and the move another process may have begun to send it.
+    return sum(
+        _move(row, Status.EXPIRED, code="deadline_passed", only_from=WAITING, by=by)
+        for row in overdue[:_BATCH]
+    )
 
 
 def doubt_abandoned(*, by: Caller) -> int:
@@ -86,9 +90,17 @@ def sweep(*, by: Caller) -> dict[str, int]:
     }
 
 
-def _move(row: InjectionRequest, to: Status, *, code: str, lease: UUID | None = None, by: Caller) -> bool:
+def _move(
+    row: InjectionRequest,
+    to: Status,
+    *,
+    code: str,
+    lease: UUID | None = None,
+    only_from: frozenset[Status] | None = None,
+    by: Caller,
+) -> bool:
     with transaction.atomic(durable=True):
-        return move(row, to, at=timezone.now(), lease=lease, by=by, **explained(code))
+        return move(row, to, at=timezone.now(), lease=lease, only_from=only_from, by=by, **explained(code))
 
 
 def _rows() -> QuerySet[InjectionRequest]:

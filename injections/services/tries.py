@@ -42,6 +42,8 @@ def intend(injection: InjectionRequest, *, evidence: dict[str, Any], by: Caller)
             sent_at=now,
             lease_until=now + LEASE,
             checked_ms=injection.checked_ms,
+            reason_code="",  # why it had to wait stands with the attempts
+            error="",
         )
         if not claimed:
             return None

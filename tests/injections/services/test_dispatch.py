@@ -1,0 +1,109 @@
+"""Tries after the first: what they leave behind, and races with those who settle."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from audit.models import AuditRecord
+from injections.callers import system_caller
+from injections.lifecycle import Status
+from injections.models import InjectionRequest
+from injections.services import sweep
+from injections.services.dispatch import dispatch_injection
+from tests.factories import InjectionFactory
+from tests.support.simulator_process import SimulatorProcess
+
+pytestmark = pytest.mark.django_db
+WORKER = system_caller(where="test")
+Waiting = Callable[..., InjectionRequest]
+
+
+@pytest.fixture
+def waiting(simulator: SimulatorProcess) -> Waiting:
+    """Return a maker of requests that wait, for a consenting call."""
+
+    def make(**changes: Any) -> InjectionRequest:
+        call = simulator.create_call()
+        row: InjectionRequest = InjectionFactory(
+            conversation_id=UUID(call["conversationId"]),
+            participant_id=UUID(call["agentParticipantId"]),
+            normalize_level=False,
+            **changes,
+        )
+        return row
+
+    return make
+
+
+def _try(injection: InjectionRequest) -> InjectionRequest:
+    dispatch_injection(injection_id=injection.pk, by=WORKER)
+    injection.refresh_from_db()
+    return injection
+
+
+def test_a_waiting_one_is_sent_once(waiting: Waiting, simulator: SimulatorProcess) -> None:
+    injection = waiting()
+    assert _try(injection).status == Status.DISPATCHED
+    assert dispatch_injection(injection_id=injection.pk, by=WORKER) is None
+    assert len(simulator.interactions()) == 1
+
+
+def test_why_it_waited_is_forgotten_once_it_is_sent(waiting: Waiting) -> None:
+    injection = waiting(reason_code="rate_limited", error="The platform takes no more requests.", tries=1)
+    sent = _try(injection)
+    assert (sent.status, sent.reason_code, sent.error) == (Status.DISPATCHED, "", "")
+    codes = AuditRecord.objects.filter(injection_id=injection.pk).values_list("reason_code", flat=True)
+    assert set(codes) == {""}
+
+
+def test_what_is_not_due_yet_is_left_alone(waiting: Waiting, simulator: SimulatorProcess) -> None:
+    injection = waiting(due_at=timezone.now() + timedelta(seconds=5))
+    assert _try(injection).status == Status.QUEUED
+    assert simulator.interactions() == []
+
+
+def test_what_is_past_its_deadline_is_never_sent(waiting: Waiting, simulator: SimulatorProcess) -> None:
+    injection = waiting(deadline_at=timezone.now() - timedelta(milliseconds=1))
+    assert (_try(injection).status, injection.reason_code) == (Status.EXPIRED, "deadline_passed")
+    assert simulator.interactions() == []
+
+
+def test_what_waits_until_after_its_deadline_is_not_sent(
+    waiting: Waiting, simulator: SimulatorProcess
+) -> None:
+    # The deadline passes while the platform answers the check.
+    simulator.set_latency(400)
+    injection = waiting(deadline_at=timezone.now() + timedelta(seconds=0.3))
+    assert _try(injection).status == Status.EXPIRED
+    assert injection.sent_at is None
+    assert simulator.interactions() == []
+
+
+def test_consent_that_was_withdrawn_while_it_waited_is_called_so(
+    waiting: Waiting, simulator: SimulatorProcess
+) -> None:
+    injection = waiting(tries=1)
+    simulator.patch_call(str(injection.conversation_id), consent="false")
+    assert (_try(injection).status, injection.reason_code) == (Status.REFUSED, "consent_withdrawn")
+    assert simulator.interactions() == []
+
+
+def test_what_another_process_is_sending_does_not_expire_under_its_hands(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    injection = waiting(deadline_at=timezone.now() - timedelta(seconds=1))
+    move = sweep.move
+
+    def sent_meanwhile(row: InjectionRequest, *args: Any, **kwargs: Any) -> bool:
+        # Between the sweep's look and its move another process claims the row, within the deadline still.
+        InjectionRequest.objects.filter(pk=row.pk).update(status=Status.DISPATCHING, due_at=None)
+        return move(row, *args, **kwargs)
+
+    monkeypatch.setattr(sweep, "move", sent_meanwhile)
+    assert sweep.expire_overdue(by=WORKER) == 0
+    injection.refresh_from_db()
+    assert injection.status == Status.DISPATCHING
