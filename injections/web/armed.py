@@ -85,7 +85,8 @@ def unseal(token: str, *, conversation_id: UUID, user_id: int) -> Armed:
 def is_safe_again(token: str, *, armed_s: int) -> bool:
     """Tell whether more than `armed_s` seconds have passed since `token` was made."""
     try:
-        signing.loads(token, salt=_SALT, max_age=armed_s)
+        # The token counts whole seconds: one more, or a press in the last second would be refused.
+        signing.loads(token, salt=_SALT, max_age=armed_s + 1)
     except signing.SignatureExpired:
         return True
     return False

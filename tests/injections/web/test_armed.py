@@ -54,7 +54,7 @@ def test_a_fresh_token_is_not_safe_yet():
 
 
 def test_an_old_token_is_safe_again():
-    assert is_safe_again(seal(ARMED), armed_s=-1)
+    assert is_safe_again(seal(ARMED), armed_s=-2)
 
 
 def test_the_fingerprint_tells_two_agreements_apart():

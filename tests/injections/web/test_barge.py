@@ -189,7 +189,7 @@ def test_a_barge_after_the_armed_time_is_safe_again(
     supervisor: Client, call: LiveCall, choice: Choice, settings: Any
 ):
     token = token_in(supervisor.post(at(call, "arm/"), choice(reason="Kept")).content)
-    settings.INJECT_ARMED_S = -1
+    settings.INJECT_ARMED_S = -2
     answer = supervisor.post(at(call, "fire/"), {"token": token})
     assert answer.status_code == 409
     assert "Kept" in answer.content.decode()
@@ -224,7 +224,7 @@ def test_a_resend_after_the_armed_time_shows_what_was_done_in_time(
     token = token_in(supervisor.post(at(call, "arm/"), choice()).content)
     LiveCall.objects.update(version="v2")
     first = supervisor.post(at(call, "fire/"), {"token": token})
-    settings.INJECT_ARMED_S = -1
+    settings.INJECT_ARMED_S = -2
     assert supervisor.post(at(call, "fire/"), {"token": token})["Location"] == first["Location"]
 
 
