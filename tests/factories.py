@@ -8,7 +8,7 @@ import factory
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from injections.models import AudioClip, InjectionRequest, LiveCall, Queue
+from injections.models import AudioClip, InjectionRequest, LiveCall, QaEvent, Queue
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
 
@@ -110,3 +110,16 @@ class InjectionFactory(factory.django.DjangoModelFactory[InjectionRequest]):
     due_at = factory.LazyAttribute(
         lambda row: timezone.now() if row.status in {"requested", "queued"} else None
     )
+
+
+class QaEventFactory(factory.django.DjangoModelFactory[QaEvent]):
+    """An event that is due for the QA system."""
+
+    class Meta:
+        model = QaEvent
+
+    number = factory.Sequence(lambda n: n + 1)
+    injection = factory.SubFactory(InjectionFactory)
+    body = factory.LazyFunction(lambda: {"event": "conversation:voice:interaction:completed"})
+    created_at = factory.LazyFunction(timezone.now)
+    due_at = factory.LazyFunction(timezone.now)

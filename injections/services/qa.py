@@ -97,9 +97,15 @@ def _send(event: QaEvent, *, now: datetime) -> str | None:
     try:
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.post(
-                settings.QA_WEBHOOK_URL, data=body, headers=headers, timeout=(2, 5), allow_redirects=False
-            )
+            with session.post(
+                settings.QA_WEBHOOK_URL,
+                data=body,
+                headers=headers,
+                timeout=(2, 5),
+                allow_redirects=False,
+                stream=True,  # the status is all we want: a body without end must not hold the worker
+            ) as answer:
+                status = answer.status_code
     except requests.RequestException as error:
         return f"not delivered: {type(error).__name__}"
-    return None if 200 <= answer.status_code < 300 else f"answered {answer.status_code}"
+    return None if 200 <= status < 300 else f"answered {status}"
