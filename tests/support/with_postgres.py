@@ -13,6 +13,7 @@ import tempfile
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ADVICE = "PostgreSQL is not installed, so the tests did not run on it: apt-get install postgresql"
@@ -29,9 +30,22 @@ def binaries() -> Path | None:
     return Path(on_path).resolve().parent if on_path else None
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A running PostgreSQL: the URL of its database, and what restarts it."""
+
+    url: str
+    restart_command: tuple[str, ...]
+    user: str
+
+    def restart(self) -> None:
+        """Restart it at once, as after a crash: every connection breaks."""
+        _run(self.user, self.restart_command)
+
+
 @contextmanager
-def cluster(bin_dir: Path) -> Iterator[str]:
-    """Run a PostgreSQL and give the URL of its database."""
+def cluster(bin_dir: Path) -> Iterator[Cluster]:
+    """Run a PostgreSQL in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
         user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         if os.geteuid() == 0:
@@ -41,9 +55,11 @@ def cluster(bin_dir: Path) -> Iterator[str]:
         _run(
             user, [str(bin_dir / "initdb"), "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"]
         )
-        _run(user, [*control, "-l", f"{folder}/log", "-o", f"{_QUICK} -k {folder}", "start"])
+        started = [*control, "-l", f"{folder}/log", "-o", f"{_QUICK} -k {folder}"]
+        _run(user, [*started, "start"])
+        url = f"postgresql://{user}@{urllib.parse.quote(folder, safe='')}/postgres"
         try:
-            yield f"postgresql://{user}@{urllib.parse.quote(folder, safe='')}/postgres"
+            yield Cluster(url, (*started, "-m", "immediate", "restart"), user)
         finally:
             _run(user, [*control, "-m", "immediate", "stop"])
 
@@ -61,8 +77,10 @@ def main(command: Sequence[str]) -> int:
     if bin_dir is None:
         sys.stderr.write(f"{ADVICE}\n")
         return 1 if os.environ.get("CI") else 0
-    with cluster(bin_dir) as url:
-        return subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=False).returncode
+    with cluster(bin_dir) as running:
+        return subprocess.run(
+            command, env={**os.environ, "DATABASE_URL": running.url}, check=False
+        ).returncode
 
 
 if __name__ == "__main__":
