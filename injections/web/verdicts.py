@@ -147,7 +147,7 @@ def _agent_check(call: LiveCall, *, is_connected: bool) -> Check:
 
 def _consent_check(call: LiveCall) -> Check:
     if not call.consent_reason:
-        return Check(holds=True, words="Agent consented to supervision", detail="asked again")
+        return Check(holds=True, words="Agent consented to supervision", detail="checked again")
     words = _CONSENT_WORDS.get(call.consent_reason, "No consent")
     return Check(False, words, "", *_against(False, call.consent_reason))
 

@@ -71,3 +71,9 @@ def test_our_own_fault_gives_the_number_to_tell_an_administrator(rf: RequestFact
     answer = server_error(request)
     assert answer.status_code == 500
     assert "abc123" in answer.content.decode()
+
+
+def test_a_strange_host_is_refused_in_words(client: Client, db: None):
+    answer = client.get("/login/", headers={"host": "evil.example"})
+    assert answer.status_code == 400
+    assert "This request cannot be understood" in answer.content.decode()
