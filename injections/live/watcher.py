@@ -48,7 +48,10 @@ class Watcher:
         follower.start()
         while not self._stop.is_set():
             started = self._clock()
-            self._snapshot_or_say_why()
+            try:
+                self._snapshot_or_say_why()
+            except Exception:
+                log.exception("no snapshot of live calls")  # a database that is away, say: tried again
             self._stop.wait(max(0.0, SNAPSHOT_INTERVAL_S - (self._clock() - started)))
         follower.join(timeout=2)
         self._readers.shutdown(wait=False, cancel_futures=True)
@@ -64,9 +67,7 @@ class Watcher:
         present = {
             UUID(line.conversation_id) for line in activity.observations if _is_uuid(line.conversation_id)
         }
-        known = set() if self._missed_events.is_set() else _known_calls()
-        self._missed_events.clear()
-        fresh = self._read_calls(present - known)
+        known, fresh = self._read_what_is_new(present)
         with self._writing:
             # What an event has told since this snapshot began is newer than what was read for it.
             newer = set(LiveCall.objects.filter(seen_at__gt=seen_at).values_list("pk", flat=True))
@@ -86,6 +87,18 @@ class Watcher:
                 store_calls([state], consent_key=self._consent_key, seen_at=timezone.now())
             elif _is_uuid(body.get("id")):
                 forget_calls([UUID(body["id"])])
+
+    def _read_what_is_new(self, present: set[UUID]) -> tuple[set[UUID], dict[UUID, LiveCallState]]:
+        """Return the calls that need no reading, and the others as read: after a gap that is all of them."""
+        had_gap = self._missed_events.is_set()
+        self._missed_events.clear()
+        known = set() if had_gap else _known_calls()
+        try:
+            return known, self._read_calls(present - known)
+        except GenesysError:
+            if had_gap:
+                self._missed_events.set()  # what was missed is still not known
+            raise
 
     def _read_calls(self, present: set[UUID]) -> dict[UUID, LiveCallState]:
         found = self._readers.map(
@@ -117,17 +130,28 @@ class Watcher:
             self._stop.wait(RETRY_S)
 
     def _follow_one_channel(self) -> None:
-        queue_ids = _queue_ids()
         channel = self._client.create_channel()
-        self._client.subscribe(channel_id=channel.id, topics=call_topics(queue_ids))
-        self._missed_events.set()  # what happened before the subscription was not told
+        followed = self._subscribe(channel.id)
+        is_first = True
         for notification in listen(channel.connect_uri, stop=self._stop, timeout=SILENCE_S):
             close_old_connections()
             if notification.kind == "closing":
                 raise ChannelLost("The platform is closing its push channel; another is opened.")
             note_feed(heard_at=timezone.now())
+            if is_first:
+                self._missed_events.set()  # what happened before the socket was open was not told
+                is_first = False
             if notification.kind == "event":
                 self.apply_event(dict(notification.body))
+            elif _queue_ids() != followed:
+                followed = self._subscribe(channel.id)
+
+    def _subscribe(self, channel_id: str) -> list[str]:
+        """Follow the queues that the portal knows now; return them."""
+        queue_ids = _queue_ids()
+        self._client.subscribe(channel_id=channel_id, topics=call_topics(queue_ids))
+        self._missed_events.set()  # what happened before the subscription was not told
+        return queue_ids
 
 
 def _queue_ids() -> list[str]:
