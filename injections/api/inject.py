@@ -5,6 +5,7 @@ import json
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
@@ -14,7 +15,7 @@ from rest_framework.views import APIView
 from audit.entry import Subject
 from injections import media
 from injections.api.answers import answer_for
-from injections.api.problems import first_fault
+from injections.api.problems import DatabaseAway, first_fault
 from injections.api.serializers import InjectBody, location_of
 from injections.callers import Caller, anonymous_caller, caller_of
 from injections.genesys.payload import BadAudioUrl, level_url, validate_source_url
@@ -71,6 +72,10 @@ class InjectView(APIView):
         if isinstance(exc, APIException) and exc.status_code in {401, 403}:
             by = anonymous_caller(self.request._request)
             return _refuse(by, 401, "not_permitted", f"{exc.detail} Send Authorization: Token <token>.")
+        if isinstance(exc, DatabaseError):
+            response = _answer_body(503, "bad_request", str(DatabaseAway.default_detail))
+            response["Retry-After"] = str(DatabaseAway.wait)
+            return response
         return super().handle_exception(exc)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DatabaseError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -15,6 +16,8 @@ _CODES = {401: "not_permitted", 403: "not_permitted", 429: "rate_limited"}
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the answer for an exception of a view; None lets an unexpected one become a 500."""
+    if isinstance(error, DatabaseError):
+        error = DatabaseAway()
     if isinstance(error, RequestDataTooBig):
         error = exceptions.ParseError("The body is too large. Send the command only.")
     response = drf_handler(error, context)
@@ -33,6 +36,17 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     }
     response.content_type = "application/problem+json"
     return response
+
+
+class DatabaseAway(exceptions.APIException):
+    """The database cannot be reached: what was asked is not known to have happened."""
+
+    status_code = 503
+    wait = 2  # seconds; becomes Retry-After
+    default_detail = (
+        "The portal's database cannot be reached. Ask again with the same Idempotency-Key: "
+        "what was already written down is not done twice."
+    )
 
 
 def first_fault(error: Exception) -> tuple[str | None, str]:

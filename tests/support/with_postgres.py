@@ -12,7 +12,7 @@ import sys
 import tempfile
 import urllib.parse
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +32,20 @@ def binaries() -> Path | None:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running PostgreSQL: the URL of its database, and what restarts it."""
+    """A running PostgreSQL: the URL of its database, and what stops and restarts it."""
 
     url: str
-    restart_command: tuple[str, ...]
+    control: tuple[str, ...]
+    options: tuple[str, ...]
     user: str
 
     def restart(self) -> None:
         """Restart it at once, as after a crash: every connection breaks."""
-        _run(self.user, self.restart_command)
+        _run(self.user, [*self.control, *self.options, "-m", "immediate", "restart"])
+
+    def stop(self) -> None:
+        """Stop it at once."""
+        _run(self.user, [*self.control, "-m", "immediate", "stop"])
 
 
 @contextmanager
@@ -55,13 +60,15 @@ def cluster(bin_dir: Path) -> Iterator[Cluster]:
         _run(
             user, [str(bin_dir / "initdb"), "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"]
         )
-        started = [*control, "-l", f"{folder}/log", "-o", f"{_QUICK} -k {folder}"]
-        _run(user, [*started, "start"])
+        options = ["-l", f"{folder}/log", "-o", f"{_QUICK} -k {folder}"]
+        _run(user, [*control, *options, "start"])
         url = f"postgresql://{user}@{urllib.parse.quote(folder, safe='')}/postgres"
+        running = Cluster(url, tuple(control), tuple(options), user)
         try:
-            yield Cluster(url, (*started, "-m", "immediate", "restart"), user)
+            yield running
         finally:
-            _run(user, [*control, "-m", "immediate", "stop"])
+            with suppress(subprocess.CalledProcessError):  # a test may have stopped it
+                running.stop()
 
 
 def _run(user: str, command: Sequence[str]) -> None:
