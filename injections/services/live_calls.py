@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from audit.canonical import clean_text
 from injections.consent_policy import consent_reason
 from injections.genesys.types import LiveCallState
 from injections.models import FeedState, LiveCall, Queue
@@ -71,15 +72,16 @@ def _row(state: LiveCallState, consent_key: str, seen_at: datetime) -> LiveCall 
         queue_id=queue_id,
         agent_participant_id=_uuid(state.agent_participant_id),
         agent_user_id=_uuid(state.agent_user_id),
-        agent_name=state.agent_name[:200],
+        # One name that no database can hold must not hide all other calls.
+        agent_name=clean_text(state.agent_name, limit=200),
         customer_participant_id=_uuid(state.customer_participant_id),
-        caller=state.caller_address.removeprefix("tel:")[:100],
-        direction=state.direction[:10],
-        state=state.state[:12],
+        caller=clean_text(state.caller_address.removeprefix("tel:"), limit=100),
+        direction=clean_text(state.direction, limit=10),
+        state=clean_text(state.state, limit=12),
         connected_at=state.connected_at,
         is_held=state.held or state.confined,
         is_secure_paused=state.secure_pause,
-        barged_by=(state.barged_by or "")[:200],
+        barged_by=clean_text(state.barged_by or "", limit=200),
         # The public API shows an empty map where the profile shows none at all.
         consent_reason=consent_reason(state.agent_attributes or None, key=consent_key) or "",
         version=state.version,
