@@ -5,7 +5,9 @@ import re
 import time
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+
+from django.core.signals import setting_changed
 
 _SECRET_SETTINGS: Final = (
     "SECRET_KEY",
@@ -66,6 +68,13 @@ def _secrets() -> tuple[str, ...]:
     values = [getattr(settings, name, "") for name in _SECRET_SETTINGS]
     values += [str(database.get("PASSWORD", "")) for database in settings.DATABASES.values()]
     return tuple(value for value in values if len(value) >= _SHORTEST_SECRET)
+
+
+def _forget(**_: Any) -> None:
+    _secrets.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="bargeportal.logs")
 
 
 class RedactingFilter(logging.Filter):
