@@ -116,6 +116,20 @@ def one_file_many_machines(app_configs: Apps, **_: Any) -> Iterable[CheckMessage
         )
 
 
+@register
+def reachable_recordings(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """A platform elsewhere cannot fetch recordings from, or report to, an address that means itself there."""
+    platform, portal = (
+        urlsplit(getattr(settings, name)).hostname for name in ("GENESYS_API_URL", "PORTAL_BASE_URL")
+    )
+    if portal in _THIS_MACHINE and platform not in _THIS_MACHINE:
+        yield Warning(
+            f"PORTAL_BASE_URL is {settings.PORTAL_BASE_URL}, which {platform} cannot reach.",
+            hint="Set PORTAL_BASE_URL to the https address under which the platform reaches the portal.",
+            id="portal.W002",
+        )
+
+
 def _key(name: str) -> str:
     try:
         return str(getattr(settings, name))

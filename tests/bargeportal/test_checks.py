@@ -20,7 +20,7 @@ def test_a_right_configuration_has_no_findings() -> None:
     [
         ({"GENESYS_CLIENT_ID": ""}, "portal.E001"),
         ({"GENESYS_CLIENT_SECRET": ""}, "portal.E001"),
-        ({"GENESYS_API_URL": "http://api.example"}, "portal.E002"),
+        ({"GENESYS_API_URL": "http://api.example", "PORTAL_BASE_URL": "https://p.example"}, "portal.E002"),
         ({"GENESYS_LOGIN_URL": "http://login.example"}, "portal.E002"),
         ({"QA_WEBHOOK_URL": "http://qa.example/events"}, "portal.E002"),
         ({"PORTAL_BASE_URL": "http://portal.example"}, "portal.E002"),
@@ -30,6 +30,7 @@ def test_a_right_configuration_has_no_findings() -> None:
         ({"INJECT_AUDIO_HOSTS": ["https://media.example.com"]}, "portal.E005"),
         ({"INJECT_AUDIO_HOSTS": ["media.example.com/clips"]}, "portal.E005"),
         ({"INJECT_AUDIO_HOSTS": ["*.example.com"]}, "portal.E005"),
+        ({"GENESYS_API_URL": "https://api.example"}, "portal.W002"),
         ({"GENESYS_CONSENT_KEY": " "}, "portal.E006"),
         ({"ALLOWED_HOSTS": ["*"]}, "portal.E007"),
         (
