@@ -71,7 +71,7 @@ def test_a_test_file_of_a_package_stands_under_its_name() -> None:
     folders = {
         path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"
     }
-    assert folders <= {*PACKAGES, "architecture", "benchmarks", "journeys", "support", "vendor"}
+    assert folders <= {*PACKAGES, "architecture", "benchmarks", "journeys", "resilience", "support", "vendor"}
 
 
 def test_the_simulator_shares_no_code_with_the_client() -> None:

@@ -24,7 +24,7 @@ def test_a_free_port_is_free() -> None:
     sys.platform != "linux", reason="only Linux tells a child of its parent's death: run on Linux"
 )
 def test_a_child_ends_with_its_parent() -> None:
-    child = "import time; from bargeportal.processes import die_with_parent as d; d(); print(flush=True); time.sleep(60)"
+    child = "import time, bargeportal.processes as p; p.die_with_parent(); print(flush=True); time.sleep(60)"
     parent = (
         "import subprocess, sys, time\n"
         f"child = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE)\n"
