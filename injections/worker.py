@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -30,8 +31,10 @@ class Worker:
     def __init__(self, *, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
         self._stop = stop
         self._clock = clock
-        self._pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="dispatch")
-        self._in_hand: set[UUID] = set()
+        self._tries = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="dispatch")
+        # Apart from the tries: a QA system that does not answer must not keep a notice from being played in time.
+        self._errands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="errand")
+        self._in_hand: set[UUID | str] = set()
         self._caller = system_caller(where="worker")
         self._next_sweep = self._next_registration = clock()
 
@@ -43,30 +46,51 @@ class Worker:
             except Exception:
                 log.exception("a turn of the worker failed")
             self._stop.wait(LOOK_EVERY_S)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.finish()
 
     def turn(self) -> None:
         """Look once: try what is due; now and then sweep, deliver to QA and see to the registration."""
         close_old_connections()
         for injection_id in sweep.due_injections():
-            if injection_id not in self._in_hand:
-                self._in_hand.add(injection_id)
-                self._pool.submit(self._dispatch, injection_id)
+            self._start(self._tries, injection_id, partial(self._dispatch, injection_id))
         now = self._clock()
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_EVERY_S
             sweep.sweep(by=self._caller)
-            for number in qa.due_events():
-                qa.deliver_event(number=number)
+            self._start(self._errands, "delivery to QA", self._deliver)
         if now >= self._next_registration:
-            is_registered = registration.register_completion_webhook(by=self._caller)
-            self._next_registration = now + (REGISTER_EVERY_S if is_registered else REGISTER_AGAIN_S)
+            self._next_registration = now + REGISTER_EVERY_S
+            self._start(self._errands, "registration", self._register)
 
-    def _dispatch(self, injection_id: UUID) -> None:
+    def finish(self) -> None:
+        """End the work in hand; what only waits for a thread stays in its table."""
+        for pool in (self._tries, self._errands):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self, pool: ThreadPoolExecutor, what: UUID | str, work: Callable[[], None]) -> None:
+        if what not in self._in_hand:
+            self._in_hand.add(what)
+            pool.submit(self._do, what, work)
+
+    def _do(self, what: UUID | str, work: Callable[[], None]) -> None:
         try:
             close_old_connections()
-            dispatch.dispatch_injection(injection_id=injection_id, by=self._caller)
+            work()
         except Exception:
-            log.exception("injection %s could not be tried", injection_id)
+            log.exception("the worker failed at %s", what)
         finally:
-            self._in_hand.discard(injection_id)
+            self._in_hand.discard(what)
+            close_old_connections()
+
+    def _dispatch(self, injection_id: UUID) -> None:
+        dispatch.dispatch_injection(injection_id=injection_id, by=self._caller)
+
+    def _deliver(self) -> None:
+        for number in qa.due_events():
+            if self._stop.is_set():
+                return
+            qa.deliver_event(number=number)
+
+    def _register(self) -> None:
+        if not registration.register_completion_webhook(by=self._caller):
+            self._next_registration = self._clock() + REGISTER_AGAIN_S

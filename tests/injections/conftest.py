@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
