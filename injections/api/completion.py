@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from rest_framework import serializers
 
-from injections.api.fields import StrictText, StrictUUID
+from injections.api.fields import StrictId, StrictUUID
 from injections.callers import anonymous_caller, source_of
 from injections.services.completion import OUTCOMES, Completion, record_completion
 from injections.services.refusals import record_refusal
@@ -23,11 +23,11 @@ _LARGEST_EVENT = 64 * 1024  # bytes
 class _Event(serializers.Serializer[Any]):
     """A completion event (contract: Completion). Fields that a later version may add are left alone."""
 
-    id = StrictText(most=100)
+    id = StrictId(most=100)
     event = serializers.ChoiceField(choices=["conversation:voice:interaction:completed"])
     conversationId = StrictUUID()
     participantId = StrictUUID()
-    interactionId = StrictText(most=100)
+    interactionId = StrictId(most=100)
     outcome = serializers.ChoiceField(choices=OUTCOMES)
     timestamp = serializers.DateTimeField(default_timezone=UTC)
 

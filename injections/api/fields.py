@@ -6,6 +6,7 @@ from uuid import UUID
 
 from rest_framework import serializers
 
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -40,6 +41,18 @@ class StrictText(serializers.Field[str, Any, str, Any]):
         if not 1 <= len(data) <= self._most:
             self.fail("length", most=self._most)
         return data
+
+
+class StrictId(StrictText):
+    """An identifier that somebody else made: visible ASCII, which every database and record can hold."""
+
+    default_error_messages: ClassVar = {"characters": "Must hold visible ASCII characters only."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if _VISIBLE.fullmatch(text) is None:
+            self.fail("characters")
+        return text
 
 
 class StrictBoolean(serializers.Field[bool, Any, bool, Any]):

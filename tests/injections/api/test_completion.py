@@ -1,0 +1,386 @@
+"""The receiver of completion events over HTTP, alone and at the end of the whole path."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from knox.models import AuthToken
+
+from audit.models import AuditRecord
+from audit.services import NotRecorded
+from injections import media
+from injections.callers import Caller, system_caller
+from injections.lifecycle import Status
+from injections.models import AudioClip, CompletionEvent, InjectionRequest
+from injections.models.audio_clip import ClipStatus
+from injections.roles import Role
+from injections.services import completion as service
+from injections.services.registration import register_completion_webhook
+from injections.services.submission import Command, inject
+from tests.factories import InjectionFactory, UserFactory
+from tests.support.simulator_process import SimulatorProcess
+
+pytestmark = pytest.mark.django_db
+WORKER = system_caller(where="test")
+
+
+@pytest.fixture
+def injection(db: None) -> InjectionRequest:
+    """One that the platform accepted a moment ago."""
+    row: InjectionRequest = InjectionFactory(
+        status="dispatched", interaction_id="i-1", sent_at=timezone.now()
+    )
+    return row
+
+
+@pytest.fixture
+def address(settings: Any) -> str:
+    """The receiver's path, which only the platform knows."""
+    return f"/webhooks/completion/{settings.COMPLETION_SECRET}"
+
+
+def _event(injection: InjectionRequest | None = None, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid4()),
+        "event": "conversation:voice:interaction:completed",
+        "conversationId": str(uuid4() if injection is None else injection.conversation_id),
+        "participantId": str(uuid4() if injection is None else injection.participant_id),
+        "interactionId": "i-1",
+        "outcome": "completed",
+        "timestamp": "2026-11-22T08:00:15.120Z",
+    } | changes
+
+
+def _post(address: str, body: Any, **headers: str) -> Any:
+    data = body if isinstance(body, bytes | str) else json.dumps(body)
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    return client.post(address, data, content_type="application/json", headers=headers)
+
+
+def test_an_event_settles_its_injection(address: str, injection: InjectionRequest) -> None:
+    answer = _post(address, _event(injection))
+    assert (answer.status_code, answer.json()) == (200, {"status": "recorded"})
+    injection.refresh_from_db()
+    assert (injection.status, injection.outcome) == (Status.COMPLETED, "completed")
+    event = CompletionEvent.objects.get()
+    assert event.injection == injection
+    assert event.happened_at.isoformat() == "2026-11-22T08:00:15.120000+00:00"
+
+
+def test_a_repeated_event_is_taken_again_and_changes_nothing(
+    address: str, injection: InjectionRequest
+) -> None:
+    body = _event(injection)
+    answers = [_post(address, body).status_code for _ in range(3)]
+    assert answers == [200, 200, 200]
+    assert CompletionEvent.objects.count() == 1
+    assert AuditRecord.objects.filter(action="completion.received").count() == 1
+    assert AuditRecord.objects.filter(action="injection.completed").count() == 1
+
+
+def test_a_stranger_s_event_is_taken_and_kept(address: str) -> None:
+    assert _post(address, _event()).status_code == 200
+    assert CompletionEvent.objects.get().injection is None
+
+
+def test_the_records_tell_where_it_came_from_but_not_the_secret(
+    address: str, injection: InjectionRequest, settings: Any
+) -> None:
+    _post(address, _event(injection), **{"User-Agent": "the platform"})
+    records = list(AuditRecord.objects.filter(action__in=("completion.received", "injection.completed")))
+    assert {record.actor_kind for record in records} == {"platform"}
+    assert {record.source_user_agent for record in records} == {"the platform"}
+    assert not any(settings.COMPLETION_SECRET in record.body for record in AuditRecord.objects.all())
+
+
+def test_fields_that_a_later_version_adds_are_left_alone(address: str, injection: InjectionRequest) -> None:
+    assert _post(address, _event(injection, duration=15120, nested={"a": 1})).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["x", "", "a-third-key-for-tests-alone", "%00", "%F0%9F%94%91", "é" * 60])
+def test_a_wrong_secret_is_404_and_on_record_without_it(
+    injection: InjectionRequest, wrong: str, settings: Any
+) -> None:
+    path = f"/webhooks/completion/{wrong or 'z' + settings.COMPLETION_SECRET}"
+    assert _post(path, _event(injection)).status_code == 404
+    injection.refresh_from_db()
+    assert injection.status == Status.DISPATCHED
+    assert not CompletionEvent.objects.exists()
+    record = AuditRecord.objects.get()
+    assert (record.action, record.outcome) == ("completion.refused", "refused")
+    assert record.source_where == "completion receiver"
+    assert settings.COMPLETION_SECRET not in record.body
+
+
+def test_a_wrong_secret_s_body_is_not_even_read(address: str) -> None:
+    assert _post("/webhooks/completion/x", b"{").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete", "head"])
+def test_only_post_is_answered(address: str, method: str) -> None:
+    assert getattr(Client(), method)(address).status_code == 405
+
+
+NAMED: list[tuple[str, Any]] = [
+    ("id", ""),
+    ("id", "x" * 101),
+    ("id", 7),
+    ("id", "a\u0000b"),
+    ("id", "a\ud800b"),
+    ("event", "conversation:voice:ended"),
+    ("event", None),
+    ("conversationId", "not-a-uuid"),
+    ("conversationId", "{5e9d2c00-cccc-4d4d-8e8e-0000000000c3}"),
+    ("conversationId", 5),
+    ("conversationId", None),
+    ("participantId", "x"),
+    ("participantId", ["5e9d2c00-cccc-4d4d-8e8e-0000000000c3"]),
+    ("interactionId", ""),
+    ("interactionId", "x" * 101),
+    ("interactionId", False),
+    ("interactionId", "a\u0000b"),
+    ("interactionId", "\udfff"),
+    ("outcome", "played"),
+    ("outcome", ""),
+    ("outcome", True),
+    ("outcome", ["completed"]),
+    ("outcome", {}),
+    ("timestamp", "yesterday"),
+    ("timestamp", 1764576015),
+    ("timestamp", "2026-13-40T08:00:00Z"),
+    ("timestamp", "0001-01-01T00:00:00+14:00"),
+    ("timestamp", "9999-12-31T23:59:59-14:00"),
+    ("timestamp", None),
+    ("timestamp", []),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), NAMED, ids=[f"{name}-{value!r:.20}" for name, value in NAMED])
+def test_a_field_that_cannot_be_read_is_named(
+    address: str, injection: InjectionRequest, field: str, value: Any
+) -> None:
+    answer = _post(address, _event(injection, **{field: value}))
+    assert answer.status_code == 400
+    assert field in answer.json()["message"]
+    assert not CompletionEvent.objects.exists()
+    assert field in AuditRecord.objects.get(action="completion.refused").summary
+
+
+@pytest.mark.parametrize("field", list(_event()))
+def test_a_field_that_is_missing_is_named(address: str, injection: InjectionRequest, field: str) -> None:
+    body = _event(injection)
+    del body[field]
+    answer = _post(address, body)
+    assert (answer.status_code, field in answer.json()["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"7", b'"text"', b"\xff\xfe", b"{}" + b" " * 70_000, b"[" * 60_000, b"NaN"],
+    ids=["empty", "cut", "list", "null", "number", "text", "not UTF-8", "huge", "deep", "NaN"],
+)
+def test_a_body_that_is_no_event_is_400_and_on_record(address: str, body: bytes) -> None:
+    answer = _post(address, body)
+    assert answer.status_code == 400
+    assert AuditRecord.objects.get().action == "completion.refused"
+    assert not CompletionEvent.objects.exists()
+
+
+def test_it_is_acknowledged_only_after_it_was_written(
+    address: str, injection: InjectionRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_entry: Any) -> None:
+        raise NotRecorded("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.audit, "append", fail)
+        assert _post(address, _event(injection)).status_code == 500
+    assert not CompletionEvent.objects.exists()
+    injection.refresh_from_db()
+    assert injection.status == Status.DISPATCHED
+
+
+def test_what_was_not_acknowledged_settles_when_it_is_repeated(
+    address: str, injection: InjectionRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The event is kept, then settling fails: the platform repeats it, and the repetition settles.
+    def fail(*_: Any, **__: Any) -> None:
+        raise NotRecorded("the disk is full")
+
+    body = _event(injection)
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "move", fail)
+        assert _post(address, body).status_code == 500
+    assert CompletionEvent.objects.get().injection is None
+    assert _post(address, body).status_code == 200
+    injection.refresh_from_db()
+    assert injection.status == Status.COMPLETED
+
+
+# --- the whole path: the simulator fetches from this portal and reports back to it --------------------------
+
+
+@pytest.fixture
+def portal(live_server: Any, simulator: SimulatorProcess, settings: Any) -> Iterator[SimulatorProcess]:
+    """A portal that answers on a port, registered with a simulator for completion events."""
+    settings.PORTAL_BASE_URL = live_server.url
+    simulator.hang_up()
+    register_completion_webhook(by=WORKER)
+    yield simulator
+    simulator.hang_up()
+
+
+@pytest.fixture
+def playable(portal: SimulatorProcess, demo_clip: Callable[..., AudioClip]) -> AudioClip:
+    """A real recording in the storage, approved."""
+    clip = demo_clip("supervisor-joining.mp3", title="A supervisor is joining")
+    AudioClip.objects.filter(pk=clip.pk).update(
+        status=ClipStatus.APPROVED, decided_at=timezone.now(), decided_by=UserFactory()
+    )
+    clip.refresh_from_db()
+    return clip
+
+
+def _inject(
+    command: Callable[..., Command], by: Caller, call: dict[str, Any], **changes: Any
+) -> InjectionRequest:
+    done = inject(command=command(call, **changes), key=None, fingerprint="", by=by).injection
+    assert done.status in {Status.DISPATCHED, Status.COMPLETED}, done.error
+    return done
+
+
+def _settled(injection: InjectionRequest) -> Callable[[], bool]:
+    def look() -> bool:
+        injection.refresh_from_db()
+        return injection.status not in {Status.DISPATCHING, Status.DISPATCHED}
+
+    return look
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("normalize", [True, False], ids=["levelled", "as uploaded"])
+def test_a_barge_is_fetched_played_and_reported(
+    portal: SimulatorProcess,
+    playable: AudioClip,
+    command: Callable[..., Command],
+    machine: Caller,
+    eventually: Callable[[Callable[[], Any]], Any],
+    normalize: bool,
+) -> None:
+    injection = _inject(command, machine, portal.create_call(), clip=playable, normalize_level=normalize)
+    eventually(_settled(injection))
+    assert (injection.status, injection.outcome, injection.occupies_call) == (
+        Status.COMPLETED,
+        "completed",
+        False,
+    )
+    [played] = portal.interactions()
+    assert played["interactionId"] == injection.interaction_id
+    # What was played is what the record names: bytes, not an address.
+    digest = playable.levelled_sha256 if normalize else playable.sha256
+    assert played["sha256"] == digest
+    assert digest in AuditRecord.objects.get(injection_id=injection.pk, action="injection.requested").body
+    actions = AuditRecord.objects.filter(injection_id=injection.pk).order_by("number_in_conversation")
+    assert list(actions.values_list("action", flat=True)) == [
+        "injection.requested",
+        "injection.dispatching",
+        "injection.dispatched",
+        "injection.completed",
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_recording_that_cannot_be_fetched_ends_as_failed(
+    portal: SimulatorProcess,
+    playable: AudioClip,
+    command: Callable[..., Command],
+    machine: Caller,
+    settings: Any,
+    eventually: Callable[[Callable[[], Any]], Any],
+) -> None:
+    from django.core.files.storage import default_storage
+
+    default_storage.delete(playable.storage_name)
+    injection = _inject(command, machine, portal.create_call(), clip=playable, normalize_level=False)
+    eventually(_settled(injection))
+    assert (injection.status, injection.reason_code) == (Status.FAILED, "playback_failed")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_that_ends_under_the_recording_is_told_apart(
+    portal: SimulatorProcess,
+    playable: AudioClip,
+    command: Callable[..., Command],
+    machine: Caller,
+    eventually: Callable[[Callable[[], Any]], Any],
+) -> None:
+    call = portal.create_call()
+    injection = _inject(command, machine, call, clip=playable, max_duration_ms=30_000)
+    eventually(lambda: portal.interactions()[0]["sha256"])
+    portal.patch_call(call["conversationId"], state="ended")
+    eventually(_settled(injection))
+    assert injection.status in {Status.FAILED, Status.COMPLETED}  # it is over in the wink of an eye
+    assert injection.outcome == ("call_ended" if injection.status == Status.FAILED else "completed")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_that_was_lost_is_settled_by_the_report(
+    portal: SimulatorProcess,
+    playable: AudioClip,
+    command: Callable[..., Command],
+    machine: Caller,
+    eventually: Callable[[Callable[[], Any]], Any],
+) -> None:
+    call = portal.create_call()
+    portal.set_completions(delay_ms=300)
+    portal.plant("accept_then_drop", method="POST", path="/interactions$")
+    injection = inject(command=command(call, clip=playable), key=None, fingerprint="", by=machine).injection
+    assert injection.status == Status.UNKNOWN
+    eventually(lambda: InjectionRequest.objects.get(pk=injection.pk).status == Status.COMPLETED)
+    injection.refresh_from_db()
+    assert injection.interaction_id == portal.interactions()[0]["interactionId"]
+    assert len(portal.interactions()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_the_api_from_the_request_to_the_end(
+    portal: SimulatorProcess,
+    playable: AudioClip,
+    eventually: Callable[[Callable[[], Any]], Any],
+) -> None:
+    _, token = AuthToken.objects.create(UserFactory(role=Role.API_CLIENT))
+    call = portal.create_call()
+    body = {
+        "conversationId": call["conversationId"],
+        "participantId": call["agentParticipantId"],
+        "audioUrl": media.public_url(playable),
+        "streamMatrix": {"agentMute": False, "callerMute": True, "normalizeLevel": True},
+        "maxDurationMs": 15000,
+    }
+    answer = Client().post(
+        "/inject",
+        json.dumps(body),
+        content_type="application/json",
+        headers={"Authorization": f"Token {token}"},
+    )
+    assert answer.status_code == 201
+    injection = InjectionRequest.objects.get(conversation_id=UUID(call["conversationId"]))
+    assert answer.json()["id"] == injection.interaction_id
+    eventually(_settled(injection))
+    assert injection.status == Status.COMPLETED
+    shown = (
+        Client().get(f"/api/v1/injections/{injection.pk}", headers={"Authorization": f"Token {token}"}).json()
+    )
+    assert shown["status"] == "completed"
+
+
+def test_the_digest_in_a_record_is_that_of_the_bytes(demo_clip: Callable[..., AudioClip]) -> None:
+    from tests.injections.conftest import DEMO
+
+    clip = demo_clip("supervisor-joining.mp3")
+    assert clip.sha256 == hashlib.sha256((DEMO / "supervisor-joining.mp3").read_bytes()).hexdigest()
