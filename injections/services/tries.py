@@ -24,6 +24,7 @@ from injections.services.transitions import explained, move
 
 # Longer than one try can take with all its timeouts: who holds a lapsed lease is dead.
 LEASE: Final = timedelta(seconds=30)
+_LONGEST_ID: Final = 100  # of the columns; the platform decides how long its ids are
 
 
 def intend(injection: InjectionRequest, *, evidence: dict[str, Any], by: Caller) -> DispatchAttempt | None:
@@ -93,8 +94,9 @@ def record_accepted(
 ) -> None:
     now = timezone.now()
     attempt.http_status = accepted.status
-    attempt.correlation_id = accepted.correlation_id or ""
-    attempt.interaction_id = accepted.interaction_id or ""
+    attempt.correlation_id = (accepted.correlation_id or "")[:_LONGEST_ID]
+    if accepted.interaction_id is not None and len(accepted.interaction_id) <= _LONGEST_ID:
+        attempt.interaction_id = accepted.interaction_id
     attempt.sent_ms = stopwatch.at(accepted.sent_ms)
     attempt.answered_ms = stopwatch.at(accepted.answered_ms)
     changes: dict[str, Any] = {
@@ -102,7 +104,7 @@ def record_accepted(
         "sent_ms": attempt.sent_ms,
         "answered_ms": attempt.answered_ms,
     }
-    is_known = accepted.interaction_id is not None
+    is_known = attempt.interaction_id != ""
     if is_known:
         changes |= {"interaction_id": attempt.interaction_id}
         to = Status.DISPATCHED
@@ -128,7 +130,7 @@ def record_failure(
     if attempt is None:  # the check itself failed: the try is on record too, though no command left
         attempt = DispatchAttempt(injection=injection, number=tries, started_at=now)
     attempt.http_status = error.status
-    attempt.correlation_id = error.correlation_id or ""
+    attempt.correlation_id = (error.correlation_id or "")[:_LONGEST_ID]
     attempt.error = str(error)[:1000]
     attempt.retry_after_s = error.retry_after
     attempt.answered_ms = stopwatch.ms()

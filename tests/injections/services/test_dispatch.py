@@ -107,3 +107,18 @@ def test_what_another_process_is_sending_does_not_expire_under_its_hands(
     assert sweep.expire_overdue(by=WORKER) == 0
     injection.refresh_from_db()
     assert injection.status == Status.DISPATCHING
+
+
+@pytest.mark.parametrize("header", ["X-Interaction-Id", "ININ-Correlation-Id"])
+@pytest.mark.parametrize("status", [201, 403, 503])
+def test_an_id_longer_than_the_table_takes_is_no_failure_after_sending(
+    waiting: Waiting, simulator: SimulatorProcess, header: str, status: int
+) -> None:
+    headers = {"X-Interaction-Id": "i-1"} | {header: "x" * 150}
+    simulator.plant("status", method="POST", path="/interactions$", status=status, headers=headers)
+    injection = _try(waiting())
+    attempt = injection.attempts.get()
+    assert attempt.finished_at is not None
+    # An id that cannot be kept cannot be matched: the end stays unknown, and it is never sent again.
+    accepted = Status.UNKNOWN if header == "X-Interaction-Id" else Status.DISPATCHED
+    assert injection.status == {201: accepted, 403: Status.FAILED, 503: Status.QUEUED}[status]
