@@ -14,6 +14,7 @@ from injections.genesys import breaker, budget
 from injections.genesys.breaker import BreakerState, Verdict
 from injections.genesys.budget import BudgetState
 from injections.genesys.errors import Ambiguous, GenesysError, NotSent, RateLimited, Unavailable
+from injections.genesys.types import RateReading
 from injections.shared_state import Data, StateUnavailable
 
 log = logging.getLogger(__name__)
@@ -43,12 +44,25 @@ class GateView:
     is_known: bool = True
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What this process saw last, so that a platform that works costs one update a try and not two."""
+
+    is_quiet: bool = False  # closed, and no failure on record
+    reading: RateReading | None = None
+    read_at: float = 0.0
+
+
+_seen = _Seen()
+
+
 def ask(*, requests: int = REQUESTS_A_TRY, is_for_board: bool = False) -> Hold | None:
     """Reserve `requests`; return None when they may go now, else why they must wait."""
     found: list[Hold | None] = [None]
 
     def change(state: BreakerState, spent: BudgetState, now: float) -> tuple[BreakerState, BudgetState]:
         found[0] = None
+        spent = _learned(spent, now=now)
         verdict, asked = breaker.ask(state, now=now)
         if verdict is Verdict.HOLD:
             found[0] = Hold("breaker_open", BREAKER_INTERVAL_S)
@@ -59,24 +73,34 @@ def ask(*, requests: int = REQUESTS_A_TRY, is_for_board: bool = False) -> Hold |
             return state, spent
         return asked, reserved
 
-    _update(change)
+    state = _update(change)
+    _seen.is_quiet = state == BreakerState()
     return found[0]
 
 
 def report(error: GenesysError | None) -> None:
     """Tell what came of it: None, or how it failed. A refusal is the answer of a platform that works."""
-    reading = wiring.client().last_rate
+    _seen.reading, _seen.read_at = wiring.client().last_rate, time.time()
+    if error is None and _seen.is_quiet:
+        return  # nothing to forgive; what the platform counts is told with the next question
 
     def change(state: BreakerState, spent: BudgetState, now: float) -> tuple[BreakerState, BudgetState]:
-        if reading is not None:
-            spent = budget.heard(spent, reading, now=now)
+        spent = _learned(spent, now=now)
         if isinstance(error, RateLimited):
             return state, budget.exhausted(spent, retry_after_s=error.retry_after or 1.0, now=now)
         if isinstance(error, NotSent | Unavailable | Ambiguous):
             return breaker.failed(state, now=now), spent
         return breaker.succeeded(state), spent
 
-    _update(change)
+    _seen.is_quiet = _update(change) == BreakerState()
+
+
+def _learned(spent: BudgetState, *, now: float) -> BudgetState:
+    """Return the budget after the platform's latest count, unless that was of a window that is over."""
+    reading = _seen.reading
+    if reading is None or now >= _seen.read_at + reading.reset_s:
+        return spent
+    return budget.heard(spent, reading, now=_seen.read_at)
 
 
 def view() -> GateView:
@@ -114,21 +138,22 @@ def close() -> None:
 _Change = Callable[[BreakerState, BudgetState, float], tuple[BreakerState, BudgetState]]
 
 
-def _update(change: _Change) -> None:
+def _update(change: _Change) -> BreakerState | None:
     try:
-        _update_or_raise(change)
+        return _update_or_raise(change)
     except StateUnavailable as error:
         log.warning("breaker and request budget cannot be reached: %s", error)
+        return None
 
 
-def _update_or_raise(change: _Change) -> None:
+def _update_or_raise(change: _Change) -> BreakerState:
     now = time.time()
 
     def changed(data: Data | None) -> Data:
         state, spent = change(*_parsed(data), now)
         return {"breaker": breaker.to_data(state), "budget": budget.to_data(spent)}
 
-    wiring.shared_state().update(_KEY, changed)
+    return _parsed(wiring.shared_state().update(_KEY, changed))[0]
 
 
 def _parsed(data: Data | None) -> tuple[BreakerState, BudgetState]:

@@ -53,6 +53,7 @@ def _client() -> GenesysClient:
         ),
         monotonic=time.perf_counter,  # the same clock as `services.stopwatch`
         now=timezone.now,
+        pool_size=64,  # two questions at once for each of 24 requests, and the embedded worker's
     )
 
 

@@ -5,7 +5,8 @@ makes the request `unknown`, and nobody ever sends it again.
 """
 
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -22,12 +23,13 @@ from injections.genesys.types import CallState, PlayCommand
 from injections.lifecycle import WAITING, Status
 from injections.models import InjectionRequest, LiveCall
 from injections.reasons import reason
-from injections.services.admission import objection
+from injections.services.admission import Objection, objection
 from injections.services.stopwatch import Stopwatch
 from injections.services.transitions import explained, move
 from injections.services.tries import LEASE, expire, hold_back, intend, record_accepted, record_failure
 
 Look = Callable[[], CallState]
+_OLDEST_RULING: Final = timedelta(seconds=1)
 
 
 def dispatch_injection(
@@ -69,6 +71,8 @@ def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwa
     if timezone.now() >= injection.deadline_at:
         expire(injection, by=by)
         return
+    # Our own rules are asked while the platform's answers are under way; only slow answers make that too old.
+    ruled_at, against = timezone.now(), _objection(injection)
     try:
         state = look()
     except GenesysError as error:
@@ -76,8 +80,11 @@ def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwa
         gate.report(error)
         return
     injection.checked_ms = stopwatch.ms()
+    if timezone.now() - ruled_at > _OLDEST_RULING:
+        against = _objection(injection)
     decision = decide(state, key=settings.GENESYS_CONSENT_KEY)
-    if not _is_allowed(injection, decision, evidence=_evidence(state), by=by):
+    if not decision.allowed or against is not None:
+        _refuse(injection, decision, against, evidence=_evidence(state), by=by)
         gate.report(None)  # a probe, perhaps: the platform works
         return
     attempt = intend(injection, evidence=_evidence(state), by=by)
@@ -102,28 +109,33 @@ def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwa
         gate.report(None)
 
 
-def _is_allowed(
-    injection: InjectionRequest, decision: ConsentDecision, *, evidence: dict[str, Any], by: Caller
-) -> bool:
-    """Refuse what the platform's answers or the portal's rules forbid now, whatever they said before."""
-    now = timezone.now()
+def _objection(injection: InjectionRequest) -> Objection | None:
+    """Return what the portal's rules have against it now, whatever they said before."""
     if injection.clip is not None:
         injection.clip.refresh_from_db(fields=["status"])
-    against = objection(
+    return objection(
         conversation_id=injection.conversation_id,
         participant_id=injection.participant_id,
         clip=injection.clip,
         is_from_page=injection.channel == "page",
         seen_version=injection.seen_version,
         call=LiveCall.objects.filter(pk=injection.conversation_id).first(),
-        now=now,
+        now=timezone.now(),
         by=None,
     )
-    if decision.allowed and against is None:
-        return True
-    if decision.allowed and against is not None:
-        code, message = against.code, against.message
-    else:
+
+
+def _refuse(
+    injection: InjectionRequest,
+    decision: ConsentDecision,
+    against: Objection | None,
+    *,
+    evidence: dict[str, Any],
+    by: Caller,
+) -> None:
+    """Refuse what the platform's answers (first) or the portal's rules forbid."""
+    code, message = ("", "") if against is None else (against.code, against.message)
+    if not decision.allowed:
         code = decision.reasons[0]
         if code in {"consent_missing", "consent_denied"} and injection.tries > 0:
             code = "consent_withdrawn"
@@ -133,13 +145,12 @@ def _is_allowed(
             injection,
             Status.REFUSED,
             lease=injection.lease_token,
-            at=now,
+            at=timezone.now(),
             details={"evidence": evidence, "reasons": list(decision.reasons)},
             by=by,
             checked_ms=injection.checked_ms,
             **explained(code, message),
         )
-    return False
 
 
 def _command(injection: InjectionRequest) -> PlayCommand:

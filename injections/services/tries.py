@@ -196,16 +196,20 @@ def _finish(
         },
     }
     with transaction.atomic(durable=True):
-        attempt.save()
+        attempt.save(force_insert=attempt.pk is None, force_update=attempt.pk is not None)
         is_moved = move(injection, to, lease=injection.lease_token, at=at, details=details, by=by, **changes)
         if not is_moved and attempt.interaction_id:
             # Settled or doubted meanwhile: what the late answer tells still lets its event find it.
             InjectionRequest.objects.filter(pk=injection.pk, interaction_id="").update(
                 interaction_id=attempt.interaction_id
             )
-    if is_moved and to is Status.QUEUED:
+    if not is_moved:
+        injection.refresh_from_db()
+    elif to is Status.QUEUED:
         _nudge(injection, at=at)
-    if settle_from_events(injection) or not is_moved:
+    # A doubt may be settled by an event that is here already. One that came before a clear answer is matched by the
+    # next sweep: to look for it here would cost every click a query for what hardly ever happens.
+    if injection.status == Status.UNKNOWN and settle_from_events(injection):
         injection.refresh_from_db()
 
 
