@@ -17,7 +17,7 @@ from injections.live import watcher as module
 from injections.live.watcher import Watcher
 from injections.models import FeedState, LiveCall, Queue
 from tests.factories import LiveCallFactory
-from tests.support.simulator_process import SimulatorProcess, start_simulator
+from tests.support.simulator_process import SimulatorProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONSENT_REASONS = {
@@ -29,25 +29,10 @@ CONSENT_REASONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def centre_process() -> Iterator[SimulatorProcess]:
-    """A centre of forty calls that stay as they are until a test changes them."""
-    with start_simulator(calls=40, quiet_centre=True, heartbeat=0.1, seed=4) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def centre(centre_process: SimulatorProcess, settings: Any) -> Iterator[SimulatorProcess]:
-    """The same, with this process's client pointed at it and three of its four queues known to the portal."""
-    centre_process.reset()
-    settings.GENESYS_CLIENT_ID = centre_process.client_id
-    settings.GENESYS_CLIENT_SECRET = centre_process.client_secret
-    settings.GENESYS_API_URL = settings.GENESYS_LOGIN_URL = centre_process.url
-    for queue in QUEUES[:3]:
-        Queue.objects.create(id=queue.id, name=queue.name)
-    yield centre_process
-    centre_process.hang_up()
-    wiring.client().close()
+_SHOWN = (
+    "queue_id", "agent_participant_id", "agent_user_id", "customer_participant_id", "agent_name", "caller",
+    "direction", "state", "is_held", "is_secure_paused", "is_barged", "consent_reason",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -126,16 +111,10 @@ def _row(call_id: UUID | str) -> LiveCall | None:
 
 
 def _board() -> dict[UUID, dict[str, Any]]:
-    return {
-        row.pk: {
-            name: row.barged_by != "" if name == "is_barged" else getattr(row, name)
-            for name in (
-                "queue_id", "agent_participant_id", "agent_user_id", "customer_participant_id", "agent_name",
-                "caller", "direction", "state", "is_held", "is_secure_paused", "is_barged", "consent_reason",
-            )
-        }
-        for row in LiveCall.objects.all()
-    }  # fmt: skip
+    def shown(row: LiveCall, name: str) -> Any:
+        return row.barged_by != "" if name == "is_barged" else getattr(row, name)
+
+    return {row.pk: {name: shown(row, name) for name in _SHOWN} for row in LiveCall.objects.all()}
 
 
 # --- snapshots ---------------------------------------------------------------------------------------------
