@@ -1,6 +1,7 @@
 """A living centre of forty calls, and a portal that knows three of its queues."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +20,13 @@ def centre_process() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture
-def centre(centre_process: SimulatorProcess, settings: Any) -> Iterator[SimulatorProcess]:
+def centre(centre_process: SimulatorProcess, settings: Any, tmp_path: Path) -> Iterator[SimulatorProcess]:
     """The same, with this process's client pointed at it and three of its four queues known to the portal."""
     centre_process.reset()
     settings.GENESYS_CLIENT_ID = centre_process.client_id
     settings.GENESYS_CLIENT_SECRET = centre_process.client_secret
     settings.GENESYS_API_URL = settings.GENESYS_LOGIN_URL = centre_process.url
+    settings.PORTAL_DATA_DIR = tmp_path  # breaker closed, budget full, whatever an earlier test did
     for queue in QUEUES[:3]:
         Queue.objects.create(id=queue.id, name=queue.name)
     yield centre_process

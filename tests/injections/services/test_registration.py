@@ -1,6 +1,7 @@
 """Registering for completion events, against a simulator: once, replaced when it points elsewhere, never fatal."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,12 +26,13 @@ def process() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture
-def platform(process: SimulatorProcess, settings: Any) -> Iterator[SimulatorProcess]:
+def platform(process: SimulatorProcess, settings: Any, tmp_path: Path) -> Iterator[SimulatorProcess]:
     """The same without a webhook, with this process's client pointed at it."""
     process.reset()
     settings.GENESYS_CLIENT_ID = process.client_id
     settings.GENESYS_CLIENT_SECRET = process.client_secret
     settings.GENESYS_API_URL = settings.GENESYS_LOGIN_URL = process.url
+    settings.PORTAL_DATA_DIR = tmp_path  # breaker closed, budget full, whatever an earlier test did
     settings.PORTAL_BASE_URL = "https://portal.example"
     for hook in _hooks():
         wiring.client().command("DELETE", f"/api/v2/webhooks/{hook['id']}")
