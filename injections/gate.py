@@ -14,7 +14,6 @@ from injections.genesys import breaker, budget
 from injections.genesys.breaker import BreakerState, Verdict
 from injections.genesys.budget import BudgetState
 from injections.genesys.errors import Ambiguous, GenesysError, NotSent, RateLimited, Unavailable
-from injections.genesys.types import RateReading
 from injections.shared_state import Data, StateUnavailable
 
 log = logging.getLogger(__name__)
@@ -49,8 +48,6 @@ class _Seen:
     """What this process saw last, so that a platform that works costs one update a try and not two."""
 
     is_quiet: bool = False  # closed, and no failure on record
-    reading: RateReading | None = None
-    read_at: float = 0.0
 
 
 _seen = _Seen()
@@ -80,7 +77,6 @@ def ask(*, requests: int = REQUESTS_A_TRY, is_for_board: bool = False) -> Hold |
 
 def report(error: GenesysError | None) -> None:
     """Tell what came of it: None, or how it failed. A refusal is the answer of a platform that works."""
-    _seen.reading, _seen.read_at = wiring.client().last_rate, time.time()
     if error is None and _seen.is_quiet:
         return  # nothing to forgive; what the platform counts is told with the next question
 
@@ -97,10 +93,11 @@ def report(error: GenesysError | None) -> None:
 
 def _learned(spent: BudgetState, *, now: float) -> BudgetState:
     """Return the budget after the platform's latest count, unless that was of a window that is over."""
-    reading = _seen.reading
-    if reading is None or now >= _seen.read_at + reading.reset_s:
+    client = wiring.client()
+    reading, age_s = client.last_rate, client.rate_age_s()
+    if reading is None or age_s >= reading.reset_s:
         return spent
-    return budget.heard(spent, reading, now=_seen.read_at)
+    return budget.heard(spent, reading, now=now - age_s)
 
 
 def view() -> GateView:
@@ -114,6 +111,7 @@ def view() -> GateView:
     else:
         is_known = True
     state, spent = _parsed(data)
+    spent = _learned(spent, now=now)
     return GateView(
         is_open=state.is_open,
         opened_at=state.opened_at,

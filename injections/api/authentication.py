@@ -7,7 +7,7 @@ from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
 
-class ApiTokenAuthentication(TokenAuthentication):  # type: ignore[misc] # knox has no types
+class ApiTokenAuthentication(TokenAuthentication):  # type: ignore[misc]  # knox has no types
     """Knox's check of `Authorization: Token <token>`, without what it does beside it.
 
     Knox looks for the user's other expired tokens at each request, and deletes what it finds: a query for each click,

@@ -75,13 +75,14 @@ class StrictInteger(serializers.Field[int, Any, int, Any]):
     }
 
     def __init__(self, *, least: int, most: int, unit: str, **kwargs: Any) -> None:
+        self._least, self._most = least, most
         self._limits = {"least": least, "most": most, "unit": unit}
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid", **self._limits)
-        if not int(self._limits["least"]) <= data <= int(self._limits["most"]):  # type: ignore[call-overload]
+        if not self._least <= data <= self._most:
             self.fail("range", **self._limits)
         return data
 

@@ -62,9 +62,10 @@ def make_token(*, value: object, expires_in: object, asked_at: float) -> Token |
     """
     if not isinstance(value, str) or _TOKEN.fullmatch(value) is None:
         return None
-    is_number = isinstance(expires_in, int | float) and not isinstance(expires_in, bool)
     # Without a lifetime, assume the shortest that the platform gives; NaN compares false and ends here too.
-    lifetime = float(expires_in) if is_number and expires_in > 0 else RENEW_BEFORE_S  # type: ignore[arg-type,operator]
+    lifetime = float(RENEW_BEFORE_S)
+    if isinstance(expires_in, int | float) and not isinstance(expires_in, bool) and expires_in > 0:
+        lifetime = float(expires_in)
     lifetime = min(lifetime, MAX_LIFETIME_S)
     margin = RENEW_BEFORE_S if lifetime >= 2 * RENEW_BEFORE_S else lifetime / 2
     return Token(value, renew_at=asked_at + lifetime - margin, expires_at=asked_at + lifetime)

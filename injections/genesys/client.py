@@ -39,6 +39,7 @@ class GenesysClient:
     ) -> None:
         self.config = config
         self.last_rate: RateReading | None = None
+        self._rate_read_at = 0.0
         self._monotonic = monotonic
         self._now = now
         self._api = config.api_url.rstrip("/")
@@ -96,6 +97,10 @@ class GenesysClient:
         if not isinstance(value, dict):
             raise unusable(answer, is_command=False)
         return value
+
+    def rate_age_s(self) -> float:
+        """Return how many seconds ago the platform last told its count of requests."""
+        return self._monotonic() - self._rate_read_at
 
     def warm(self) -> None:
         """Fetch the token and open connections to the API. Raises GenesysError."""
@@ -188,7 +193,8 @@ class GenesysClient:
         except ExchangeFailed as failure:
             raise error_of_failure(failure, is_command=is_command) from None
         rate = rate_of(answer.headers)
-        self.last_rate = self.last_rate if rate is None else rate
+        if rate is not None:
+            self.last_rate, self._rate_read_at = rate, self._monotonic()
         return answer
 
     def _error(self, answer: Answer, *, is_command: bool) -> GenesysError:

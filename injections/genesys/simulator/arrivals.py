@@ -88,10 +88,8 @@ class Arrivals:
         customer.connect(now)
         agent_leg = self.agent_leg(agent, now=now, answered=answered)
         where = queue if queue is not None else self._rng.choice(QUEUES)
-        if heading == "inbound":
-            legs = [customer, *self._way_in(where, now), agent_leg]
-        else:
-            legs = [agent_leg, customer]
+        inbound = [customer, *self._way_in(where, now), agent_leg]
+        legs = inbound if heading == "inbound" else [agent_leg, customer]
         return Call(
             id=self.new_id(), queue=where, direction=heading, customer=customer, legs=legs, started_at=now
         )
