@@ -15,6 +15,7 @@ _SECRET_SETTINGS: Final = (
     "COMPLETION_SECRET",
     "GENESYS_CLIENT_SECRET",
     "QA_WEBHOOK_SECRET",
+    "METRICS_TOKEN",
 )
 _SHORTEST_SECRET: Final = 8  # a shorter value would blank out ordinary words
 

@@ -1,5 +1,6 @@
 """Reads, with visibility: what is not returned to a caller may not be seen by them."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Count, Min, Prefetch, Q, QuerySet
 
+from audit import selectors as audit
 from injections.callers import Caller
 from injections.lifecycle import WAITING, Status
 from injections.models import (
@@ -21,11 +23,13 @@ from injections.models import (
     Queue,
 )
 from injections.models.audio_clip import ClipStatus
+from injections.models.dispatch_attempt import AttemptOutcome
 from injections.roles import Action
 
 PAGE_SIZE: Final = 50
 FEED_LATE_AFTER: Final = timedelta(seconds=10)
 OPEN_QUESTIONS: Final = (Status.UNKNOWN, Status.UNCONFIRMED)  # somebody still has to find out
+_RECENTLY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,35 @@ class InjectionFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubts:
+    """How many injections have an end that nobody knows."""
+
+    unknown: int
+    unconfirmed: int
+
+    @property
+    def count(self) -> int:
+        """Return how many there are of both kinds."""
+        return self.unknown + self.unconfirmed
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a person settled what the platform never told; `reason` in the officer's words."""
+
+    was_played: bool
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StatusSummary:
-    """What the status page tells, read from the portal's own tables."""
+    """What the status page and the gauges tell, read from the portal's own tables.
+
+    `left_behind`: attempts of the last day whose process ended between intent and answer. Of the events for QA,
+    `qa_failed` were tried in vain, `qa_waiting` were not tried yet; `oldest_qa_at` is when the oldest came to be.
+    """
 
     feed: Feed
     live_calls: int
@@ -65,8 +96,10 @@ class StatusSummary:
     oldest_due_at: datetime | None
     unknown: int
     unconfirmed: int
-    qa_pending: int
-    oldest_qa_due_at: datetime | None
+    left_behind: int
+    qa_waiting: int
+    qa_failed: int
+    oldest_qa_at: datetime | None
     registered_at: datetime | None
     registration_problem: str
 
@@ -91,6 +124,14 @@ def live_call(*, conversation_id: UUID, by: Caller) -> LiveCall | None:
 def is_call_of_another_queue(*, conversation_id: UUID, by: Caller) -> bool:
     """Tell whether the call goes on in a queue that the caller may not see: a refusal, not a wrong address."""
     return LiveCall.objects.filter(pk=conversation_id).exclude(queue_id__in=by.queue_ids).exists()
+
+
+def calls_seen(*, by: Caller) -> list[tuple[UUID, datetime]]:
+    """Return id and time of each call of this supervisor's queues: the same list means that no call has changed."""
+    if not by.may(Action.SEE_CALLS):
+        return []
+    rows = LiveCall.objects.filter(queue_id__in=by.queue_ids).order_by("pk")
+    return list(rows.values_list("pk", "seen_at"))
 
 
 def busy_conversations(*, among: Iterable[UUID] | None = None) -> frozenset[UUID]:
@@ -154,29 +195,99 @@ def injection_by_key(*, key: str, by: Caller) -> InjectionRequest | None:
     return injections(by=by).filter(requested_by=by.user, idempotency_key=key).first()
 
 
+def doubts(*, by: Caller) -> Doubts:
+    """Return how many of the injections that may be seen have an end that nobody knows."""
+    return _doubts(_visible_injections(by=by))
+
+
+def settlement(injection: InjectionRequest) -> Settlement | None:
+    """Return how a person settled `injection`, from the log; None when it ended by itself or not yet."""
+    is_by_hand = injection.reason_code == "settled_not_played" or is_played_by_word(injection)
+    if not is_by_hand:
+        return None
+    records = audit.search(
+        action=f"injection.{injection.status}", conversation_id=injection.conversation_id
+    ).filter(injection_id=injection.pk)
+    record = records.first()
+    details = {} if record is None else json.loads(record.body)["details"]
+    if record is None or "settled_as" not in details:
+        return None
+    return Settlement(
+        was_played=details["settled_as"] == "played",
+        reason=details["reason_given"],
+        by=record.actor_name,
+        at=record.occurred_at,
+    )
+
+
+def is_played_by_word(injection: InjectionRequest) -> bool:
+    """Tell whether it counts as played by an officer's word: the platform never reported its end."""
+    return injection.status == Status.COMPLETED and not injection.outcome
+
+
+def deliveries(*, state: str = "", before: int | None = None, by: Caller) -> QuerySet[QaEvent]:
+    """Return the events for the QA system, newest first, with their injection.
+
+    `state` narrows them to `failed` (tried in vain), `waiting` (not tried yet) or `delivered`; `before` is the number
+    of the last event already shown.
+    """
+    if not by.may(Action.RESEND_EVENT):
+        return QaEvent.objects.none()
+    rows = QaEvent.objects.select_related("injection__clip").order_by("-number")
+    if state:
+        rows = rows.filter(_DELIVERIES[state])
+    return rows if before is None else rows.filter(number__lt=before)
+
+
+_FAILED: Final = Q(delivered_at__isnull=True, tries__gt=0)
+_UNTRIED: Final = Q(delivered_at__isnull=True, tries=0)
+_DELIVERIES: Final = {
+    "failed": _FAILED,
+    "waiting": _UNTRIED,
+    "delivered": Q(delivered_at__isnull=False),
+}
+
+
 def status_summary(*, now: datetime) -> StatusSummary:
     """Return how the portal fares, in a handful of small queries."""
     waiting = InjectionRequest.objects.filter(status__in=WAITING).aggregate(
         count=Count("pk"), due=Min("due_at")
     )
-    open_ = InjectionRequest.objects.filter(status__in=OPEN_QUESTIONS).aggregate(
-        unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
-        unconfirmed=Count("pk", filter=Q(status=Status.UNCONFIRMED)),
+    open_ = _doubts(InjectionRequest.objects.all())
+    qa = QaEvent.objects.filter(delivered_at__isnull=True).aggregate(
+        waiting=Count("pk", filter=_UNTRIED), failed=Count("pk", filter=_FAILED), oldest=Min("created_at")
     )
-    qa = QaEvent.objects.filter(delivered_at__isnull=True).aggregate(count=Count("pk"), due=Min("due_at"))
     registration = CompletionRegistration.objects.filter(pk=1).first()
     return StatusSummary(
         feed=feed(now=now),
         live_calls=LiveCall.objects.count(),
         waiting=waiting["count"],
         oldest_due_at=waiting["due"],
-        unknown=open_["unknown"],
-        unconfirmed=open_["unconfirmed"],
-        qa_pending=qa["count"],
-        oldest_qa_due_at=qa["due"],
+        unknown=open_.unknown,
+        unconfirmed=open_.unconfirmed,
+        left_behind=_left_behind(since=now - _RECENTLY),
+        qa_waiting=qa["waiting"],
+        qa_failed=qa["failed"],
+        oldest_qa_at=qa["oldest"],
         registered_at=None if registration is None else registration.confirmed_at,
         registration_problem="" if registration is None else registration.problem,
     )
+
+
+def _doubts(rows: QuerySet[InjectionRequest]) -> Doubts:
+    # No order: it would keep the database from counting within an index.
+    counts = dict(
+        rows.filter(status__in=OPEN_QUESTIONS).order_by().values_list("status").annotate(count=Count("pk"))
+    )
+    return Doubts(unknown=counts.get(Status.UNKNOWN, 0), unconfirmed=counts.get(Status.UNCONFIRMED, 0))
+
+
+def _left_behind(*, since: datetime) -> int:
+    """Count the attempts that nobody ended, among the few injections that became doubtful since then."""
+    doubted = audit.search(action=f"injection.{Status.UNKNOWN}", since=since).order_by()
+    return DispatchAttempt.objects.filter(
+        outcome=AttemptOutcome.INTENDED, injection_id__in=doubted.values("injection_id")
+    ).count()
 
 
 def _visible_injections(*, by: Caller) -> QuerySet[InjectionRequest]:

@@ -5,23 +5,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from injections import selectors
+from injections import gate, selectors
 from injections.callers import Caller, caller_of
 from injections.roles import Action
+from injections.web.standing import Standing, digest, mood, standing
+from injections.web.strip_pass import new_pass
 
 _PAGES = (
     ("live_calls", "Live calls", (Action.SEE_CALLS,)),
     ("injections", "Injections", (Action.SEE_OWN_INJECTIONS, Action.SEE_ALL_INJECTIONS)),
     ("clips", "Recordings", (Action.SEE_CLIPS,)),
+    ("deliveries", "Deliveries", (Action.RESEND_EVENT,)),
     ("admin:index", "Compliance", (Action.READ_LOG,)),
     ("admin:index", "Administration", (Action.MANAGE_PORTAL,)),
     ("status", "Status", (Action.SEE_STATUS,)),
 )
-_SECTIONS = {"barge_panel": "live_calls", "injection": "injections", "clip": "clips", "clip_upload": "clips"}
+_SECTIONS = {
+    "barge_panel": "live_calls",
+    "injection": "injections",
+    "injection_settle": "injections",
+    "clip": "clips",
+    "clip_upload": "clips",
+    "delivery_resend": "deliveries",
+    "breaker": "status",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,33 @@ class Portal:
     @cached_property
     def feed(self) -> selectors.Feed:
         return selectors.feed(now=self.now)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What the gate does with requests now; no question to the database."""
+        return standing(gate.view(), now=self.now, patience_s=settings.INJECT_DEADLINE_S)
+
+    @cached_property
+    def strip_pass(self) -> str:
+        """The pass with which the open page asks for its strip."""
+        return new_pass()
+
+    @cached_property
+    def strip_mood(self) -> str:
+        return mood(self.standing, self.feed)
+
+    @cached_property
+    def strip_digest(self) -> str:
+        return digest(self.standing, self.feed)
+
+    @cached_property
+    def doubts(self) -> selectors.Doubts:
+        """How many injections that this person may see have an end that nobody knows."""
+        return selectors.Doubts(0, 0) if self.caller is None else selectors.doubts(by=self.caller)
+
+    @cached_property
+    def may_settle(self) -> bool:
+        return self.caller is not None and self.caller.may(Action.SETTLE_UNKNOWN)
 
     @cached_property
     def theme(self) -> str:

@@ -134,10 +134,7 @@ class ArmForm(forms.Form):
 
     def clean_reason(self) -> str:
         """Refuse a reason without a single letter or digit: dots and blanks explain nothing."""
-        text = str(self.cleaned_data["reason"])
-        if _VISIBLE.search(text) is None:
-            raise forms.ValidationError("Say why you barge, in words.")
-        return text
+        return _in_words(str(self.cleaned_data["reason"]), otherwise="Say why you barge, in words.")
 
 
 class InjectionFilterForm(forms.Form):
@@ -200,6 +197,50 @@ class DecisionForm(forms.Form):
         max_length=500,
         error_messages={"required": "Say what has to be better, so that it can be done again."},
     )
+
+
+class SettleForm(forms.Form):
+    """What a compliance officer found out about a doubtful injection, and how."""
+
+    outcome = forms.ChoiceField(
+        choices=[("played", "It was played"), ("not_played", "It was not played")],
+        error_messages={
+            "required": "Say whether it was played or not.",
+            "invalid_choice": "Say whether it was played or not; nothing else can be settled.",
+        },
+    )
+    reason = forms.CharField(
+        max_length=500,
+        error_messages={
+            "required": "Say how you know: the record keeps it.",
+            "max_length": "Say it in at most 500 characters.",
+        },
+    )
+
+    def clean_reason(self) -> str:
+        """Refuse a reason without a single letter or digit."""
+        return _in_words(str(self.cleaned_data["reason"]), otherwise="Say how you know, in words.")
+
+
+class DeliveryFilterForm(forms.Form):
+    """Filters of the list of deliveries to the QA system."""
+
+    state = forms.ChoiceField(
+        choices=[
+            ("", "All events"),
+            ("failed", "Failed so far"),
+            ("waiting", "Not tried yet"),
+            ("delivered", "Delivered"),
+        ],
+        required=False,
+    )
+    before = forms.IntegerField(required=False, min_value=1, max_value=2**62)
+
+
+def _in_words(text: str, *, otherwise: str) -> str:
+    if _VISIBLE.search(text) is None:
+        raise forms.ValidationError(otherwise)
+    return text
 
 
 def _statuses(chosen: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from injections.models import AudioClip, InjectionRequest, LiveCall
 from injections.reasons import reason
 from injections.web.armed import Armed
 from injections.web.forms import LANGUAGES, REASONS, ArmForm
-from injections.web.results import story
+from injections.web.results import story, wait_of
 from injections.web.verdicts import blocking, checklist
 from injections.web.words import length, masked_number, seconds_since, sentence, spoken, waveform_path
 
@@ -90,13 +90,15 @@ def armed_context(call: LiveCall, *, armed: Armed, token: str, clip: AudioClip) 
     }
 
 
-def result_context(injection: InjectionRequest) -> dict[str, Any]:
+def result_context(injection: InjectionRequest, *, by: Caller) -> dict[str, Any]:
     """Return what became of an injection."""
     return {
         "panel_state": "result",
         "injection": injection,
         "conversation_id": injection.conversation_id,
         "story": story(injection),
+        "wait": wait_of(injection, now=timezone.now()),
+        "may_cancel": injection.requested_by == by.user,
     }
 
 

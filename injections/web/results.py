@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.utils.safestring import SafeString
+
 from injections.lifecycle import CANCELLABLE, ENDED, Status
 from injections.models import DispatchAttempt, InjectionRequest
 from injections.models.dispatch_attempt import AttemptOutcome
 from injections.reasons import REASONS
+from injections.selectors import is_played_by_word
+from injections.web.moments import countdown
 from injections.web.verdicts import Badge
 from injections.web.words import milliseconds, sentence
 
@@ -26,10 +30,6 @@ _BADGES: Final = {
 }
 _WORDS: Final = {
     Status.REQUESTED: ("The call is being checked.", "Nothing has been sent yet."),
-    Status.QUEUED: (
-        "The platform could not take it at once.",
-        "Nothing has been played yet. It is tried again by itself.",
-    ),
     Status.DISPATCHING: ("It is being sent to the call.", "It may start at any moment."),
     Status.DISPATCHED: (
         "The platform accepted the recording.",
@@ -37,15 +37,23 @@ _WORDS: Final = {
     ),
     Status.COMPLETED: ("The recording was played.", "The platform reported its end. The call goes on."),
 }
+_NOT_YET: Final = "Nothing has been played yet. It is tried again by itself."
+_WAITS_FOR: Final = {
+    "breaker_open": "It waits: requests to Genesys Cloud are held back.",
+    "rate_limited": "It waits: the platform takes no more requests for the moment.",
+}
 # With these codes a part of the recording may have been heard before it ended.
 _PARTLY_HEARD: Final = frozenset({"playback_failed", "call_ended", "cancelled_upstream"})
 _ATTEMPT_BADGES: Final = {
     AttemptOutcome.INTENDED: Badge("plain", "◔", "On its way"),
     AttemptOutcome.ACCEPTED: Badge("go", "✓", "Accepted"),
     AttemptOutcome.REFUSED: Badge("stop", "✕", "Refused by the platform"),
+    AttemptOutcome.UNVERIFIED: Badge("caution", "–", "Not sent: call not checked"),
     AttemptOutcome.NOT_ACCEPTED: Badge("caution", "–", "Not accepted"),
     AttemptOutcome.UNKNOWN: Badge("unknown", "?", "May have been accepted"),
 }
+# A code that stands with these tells why it waits, not what went wrong.
+_UNEXPLAINED: Final = frozenset({*_WORDS, Status.QUEUED})
 # What the platform's acceptance leads to; none of these is reached without it.
 _ACCEPTED: Final = frozenset({Status.DISPATCHED, Status.COMPLETED, Status.UNCONFIRMED})
 
@@ -78,6 +86,14 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """When what waits is tried next, and when it is given up; both count down on the page."""
+
+    next_try: SafeString
+    deadline: SafeString
+
+
+@dataclass(frozen=True, slots=True)
 class Try:
     """One attempt with its badge."""
 
@@ -93,16 +109,26 @@ def badge_of(injection: InjectionRequest) -> Badge:
 def story(injection: InjectionRequest) -> Story:
     """Tell what became of `injection`."""
     status = Status(injection.status)
-    what, meaning = _WORDS.get(status) or _explanation(injection, status)
+    what, meaning = _words(injection, status)
     known = REASONS.get(injection.reason_code)
     return Story(
         badge=_BADGES[status],
         what=what,
         meaning=meaning,
-        remedy="" if known is None or status in _WORDS else known.remedy,
+        remedy="" if known is None or status in _UNEXPLAINED else known.remedy,
         stages=_stages(injection, status),
-        is_over=status in ENDED or status == Status.UNCONFIRMED,
+        is_over=status in ENDED,
         is_cancellable=status in CANCELLABLE,
+    )
+
+
+def wait_of(injection: InjectionRequest, *, now: datetime) -> Wait | None:
+    """Return when what waits is tried next and given up; None for what does not wait."""
+    if injection.status != Status.QUEUED or injection.due_at is None:
+        return None
+    return Wait(
+        next_try=countdown(min(injection.due_at, injection.deadline_at), now=now),
+        deadline=countdown(injection.deadline_at, now=now),
     )
 
 
@@ -111,6 +137,18 @@ def tries(injection: InjectionRequest) -> list[Try]:
     return [
         Try(attempt, _ATTEMPT_BADGES[AttemptOutcome(attempt.outcome)]) for attempt in injection.attempts.all()
     ]
+
+
+def _words(injection: InjectionRequest, status: Status) -> tuple[str, str]:
+    if status == Status.QUEUED:
+        said = f"The platform could not take it at once. {sentence(injection.error)}".strip()
+        return _WAITS_FOR.get(injection.reason_code, said), _NOT_YET
+    if is_played_by_word(injection):
+        return (
+            "A compliance officer found that the recording was played.",
+            "The platform never reported its end.",
+        )
+    return _WORDS.get(status) or _explanation(injection, status)
 
 
 def _explanation(injection: InjectionRequest, status: Status) -> tuple[str, str]:
@@ -130,7 +168,9 @@ def _explanation(injection: InjectionRequest, status: Status) -> tuple[str, str]
 def _stages(injection: InjectionRequest, status: Status) -> tuple[Stage, ...]:
     checked, sent, answered = injection.checked_ms, injection.sent_ms, injection.answered_ms
     is_accepted = answered is not None and (bool(injection.interaction_id) or status in _ACCEPTED)
-    ended = _playing_ms(injection.sent_at, injection.ended_at)
+    is_settled = injection.reason_code == "settled_not_played" or is_played_by_word(injection)
+    # When a person settled it says nothing of how long it played.
+    ended = None if is_settled else _playing_ms(injection.sent_at, injection.ended_at)
     return (
         Stage("Checked", milliseconds(checked), checked is not None),
         Stage("Sent", milliseconds(_between(checked, sent)), sent is not None),

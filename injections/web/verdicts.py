@@ -16,9 +16,9 @@ from injections.reasons import reason
 from injections.services.admission import OLDEST_VIEW
 from injections.web.words import seconds_since, spoken
 
-# From here on the page says that it may be out of date: the watcher vouches for every call each ten seconds,
-# so two seconds more mean that it is late, and less would turn every row amber again and again.
-STALE_AFTER: Final = timedelta(seconds=12)
+# From here on the page says that it may be out of date: the watcher vouches for every call each six seconds,
+# so ten mean that it is late.
+STALE_AFTER: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)

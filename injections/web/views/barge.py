@@ -37,7 +37,7 @@ def barge_panel(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     caller = caller_of(request)
     done = _asked_injection(request, conversation_id, by=caller)
     if done is not None:
-        return _page(request, conversation_id, result_context(done), by=caller)
+        return _page(request, conversation_id, result_context(done, by=caller), by=caller)
     call = selectors.live_call(conversation_id=conversation_id, by=caller)
     if call is None:
         return _no_call(request, conversation_id, action="access.refused", by=caller)
@@ -145,7 +145,7 @@ def _show(request: HttpRequest, done: InjectionRequest, *, by: Caller) -> HttpRe
     address = f"{reverse('barge_panel', args=[done.conversation_id])}?{urlencode({'injection': done.pk})}"
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(address)
-    response = _page(request, done.conversation_id, result_context(done), by=by)
+    response = _page(request, done.conversation_id, result_context(done, by=by), by=by)
     response["HX-Push-Url"] = address
     return response
 

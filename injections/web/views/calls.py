@@ -1,5 +1,6 @@
 """Live calls: the board, and its rows alone for whoever has it open."""
 
+import zlib
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from injections import selectors
 from injections.callers import Caller, caller_of
 from injections.roles import Action
 from injections.web.access import home_of, requires
+from injections.web.context import Portal
 from injections.web.errors import to_login
 from injections.web.forms import BoardFilterForm
 from injections.web.rows import board
@@ -41,8 +43,15 @@ def _board(request: HttpRequest) -> HttpResponse:
 @require_GET
 @requires(Action.SEE_CALLS)
 def live_calls_rows(request: HttpRequest) -> HttpResponse:
-    """Return the rows alone: for the poll of an open board, and for a filter that was changed there."""
-    context = board_context(request, by=caller_of(request))
+    """Return the rows alone: for a filter that was changed, or for the poll of an open board.
+
+    A poll says in `v` what the board shows already; while that holds, the answer is an empty 204, which costs neither
+    rows nor template.
+    """
+    caller = caller_of(request)
+    if "v" in request.GET and request.GET["v"] == _stamp(request, by=caller):
+        return HttpResponse(status=204)
+    context = board_context(request, by=caller)
     response = render(request, "calls/board.html#rows", context, status=context["board_status"])
     if request.htmx.trigger == "filters":  # type: ignore[attr-defined]
         response["HX-Replace-Url"] = _address(request, context["narrowed"].query)
@@ -53,7 +62,11 @@ def board_context(request: HttpRequest, *, by: Caller) -> dict[str, Any]:
     """Return what the board's template needs, with or without a panel beside it."""
     form = BoardFilterForm(request.GET, queues=selectors.queues(by=by))
     narrowed = form.narrowed()
+    stamp = _stamp(
+        request, by=by
+    )  # before the rows are read: what changes meanwhile is found by the next poll
     return {
+        "stamp": stamp,
         "filters": form,
         "narrowed": narrowed,
         "board": board(narrowed=narrowed, now=timezone.now(), by=by),
@@ -64,6 +77,18 @@ def board_context(request: HttpRequest, *, by: Caller) -> dict[str, Any]:
         "selected": request.GET.get("selected", ""),
         "board_status": 400 if form.errors else 200,
     }
+
+
+def _stamp(request: HttpRequest, *, by: Caller) -> str:
+    """Return a short word that changes when anything changes that the board shows, but for the passing of time."""
+    shown = Portal(request)
+    seen = selectors.calls_seen(by=by)
+    stale = sum(at < shown.now - STALE_AFTER for _, at in seen)
+    asked = [request.GET.get(name, "") for name in BoardFilterForm.base_fields]
+    busy = sorted(selectors.busy_conversations())
+    feed = (shown.feed.is_late, shown.feed.problem)
+    held = (shown.strip_mood, shown.standing.since)
+    return f"{zlib.crc32(repr((seen, stale, asked, busy, feed, held)).encode()):x}"
 
 
 def _address(request: HttpRequest, query: str) -> str:

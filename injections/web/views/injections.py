@@ -6,17 +6,21 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from injections import selectors
+from injections.audit_events import injection_subject
 from injections.callers import Caller, caller_of
 from injections.models import InjectionRequest
 from injections.roles import Action
 from injections.services.cancellation import NotCancellable, cancel_injection
+from injections.services.refusals import record_refusal
+from injections.services.settlement import UNSETTLED, NotSettleable, settle_unknown
 from injections.web.access import requires
 from injections.web.errors import Trouble, not_found, trouble_page
-from injections.web.forms import InjectionFilterForm
-from injections.web.results import badge_of, story, tries
+from injections.web.forms import InjectionFilterForm, SettleForm
+from injections.web.results import badge_of, story, tries, wait_of
 
 
 @require_GET
@@ -35,6 +39,7 @@ def injections(request: HttpRequest) -> HttpResponse:
         "is_first": narrowed.before is None,
         "is_narrow": any(request.GET.get(name) for name in ("status", "q", "day")),
         "sees_all": caller.may(Action.SEE_ALL_INJECTIONS),
+        "is_doubtful": narrowed.statuses == selectors.OPEN_QUESTIONS,
     }
     template = "injections/list.html#results" if request.htmx else "injections/list.html"  # type: ignore[attr-defined]
     return render(request, template, context, status=400 if form.errors else 200)
@@ -49,9 +54,40 @@ def injection(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     if found is None:
         return not_found(request, Exception())
     if request.htmx and not request.htmx.history_restore_request:  # type: ignore[attr-defined]
-        place = "panel" if request.htmx.target == "result" else "page"  # type: ignore[attr-defined]
-        return render(request, "injections/result.html#result", _context(found, by=caller) | {"place": place})
-    return render(request, "injections/detail.html", _context(found, by=caller) | {"place": "page"})
+        place = "page" if request.GET.get("place") == "page" else "panel"
+        return render(request, "injections/result.html#polled", _context(found, by=caller) | {"place": place})
+    return _detail(request, found)
+
+
+@require_GET
+@requires(Action.SEE_OWN_INJECTIONS, Action.SEE_ALL_INJECTIONS)
+def doubts(request: HttpRequest) -> HttpResponse:
+    """Return the banner of unclear outcomes alone, for an open page."""
+    return render(request, "injections/doubts.html#doubts")
+
+
+@require_POST
+@requires(Action.SETTLE_UNKNOWN)
+def injection_settle(request: HttpRequest, injection_id: UUID) -> HttpResponse:
+    """Settle a doubt by an officer's word: it was played, or it was not."""
+    caller = caller_of(request)
+    found = selectors.injection(injection_id=injection_id, by=caller)
+    if found is None:
+        return not_found(request, Exception())
+    form = SettleForm(request.POST)
+    if not form.is_valid():
+        _record_settling(form, found, by=caller)
+        return _detail(request, found, form=form, status=400)
+    try:
+        settle_unknown(
+            injection_id=injection_id,
+            outcome=form.cleaned_data["outcome"],
+            reason=form.cleaned_data["reason"],
+            by=caller,
+        )
+    except NotSettleable as error:
+        return trouble_page(request, _nothing_to_settle(str(error)))
+    return redirect("injection", injection_id=injection_id)
 
 
 @require_POST
@@ -79,10 +115,41 @@ _TOO_LATE = Trouble(
 )
 
 
+def _detail(
+    request: HttpRequest, found: InjectionRequest, *, form: SettleForm | None = None, status: int = 200
+) -> HttpResponse:
+    context = _context(found, by=caller_of(request)) | {"form": form or SettleForm(), "place": "page"}
+    return render(request, "injections/detail.html", context, status=status)
+
+
+def _nothing_to_settle(what: str) -> Trouble:
+    return Trouble(
+        status=409,
+        title="Nothing is left to settle",
+        what=what,
+        meaning="It stays as it is. The attempt is on record.",
+        remedy="Open the injection again to see what became of it.",
+    )
+
+
+def _record_settling(form: SettleForm, found: InjectionRequest, *, by: Caller) -> None:
+    record_refusal(
+        action="injection.settle_refused",
+        code="bad_request",
+        summary=f"{by.label} sent an incomplete form to settle an injection; nothing was changed.",
+        subject=injection_subject(found),
+        details={"fields": sorted(form.errors)},
+        by=by,
+    )
+
+
 def _context(found: InjectionRequest, *, by: Caller) -> dict[str, Any]:
     return {
         "injection": found,
         "story": story(found),
+        "wait": wait_of(found, now=timezone.now()),
+        "settlement": selectors.settlement(found),
+        "may_settle": by.may(Action.SETTLE_UNKNOWN) and found.status in UNSETTLED,
         "tries": tries(found),
         "may_cancel": by.may(Action.CANCEL_INJECTION) and found.requested_by == by.user,
     }

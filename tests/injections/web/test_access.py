@@ -99,8 +99,8 @@ def test_the_front_door_leads_each_role_to_its_work(browser_of: Any, role: Role,
     ("role", "words"),
     [
         (Role.SUPERVISOR, ["Live calls", "Injections", "Recordings", "Status"]),
-        (Role.COMPLIANCE, ["Injections", "Recordings", "Compliance", "Status"]),
-        (Role.ADMINISTRATOR, ["Administration", "Status"]),
+        (Role.COMPLIANCE, ["Injections", "Recordings", "Deliveries", "Compliance", "Status"]),
+        (Role.ADMINISTRATOR, ["Deliveries", "Administration", "Status"]),
     ],
 )
 def test_the_navigation_offers_only_what_opens(browser_of: Any, role: Role, words: list[str]):

@@ -100,7 +100,7 @@ def test_an_open_page_asks_on_for_what_is_not_over(browser_of: Any):
     made = an_unknown()
     page = browser_of(Role.COMPLIANCE).get(f"/injections/{made.pk}/", headers=HTMX).content.decode()
     assert page.strip().startswith('<div id="result"')
-    assert 'hx-trigger="every 5s"' in page
+    assert 'hx-trigger="every 5s,' in page
 
 
 def test_an_open_page_stops_asking_when_it_is_over(browser_of: Any):

@@ -56,6 +56,7 @@ def test_stages_show_what_each_step_took():
             sent_ms=62.0,
             answered_ms=112.0,
             interaction_id="x",
+            outcome="completed",
             sent_at=NOW,
             ended_at=NOW + timedelta(seconds=7),
         )
@@ -86,7 +87,7 @@ def test_a_refusal_before_sending_has_empty_stages():
         (Status.QUEUED, "", False, True),
         (Status.DISPATCHING, "", False, False),
         (Status.UNKNOWN, "outcome_unknown", False, False),
-        (Status.UNCONFIRMED, "no_completion", True, False),
+        (Status.UNCONFIRMED, "no_completion", False, False),
         (Status.COMPLETED, "", True, False),
     ],
 )

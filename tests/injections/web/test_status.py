@@ -20,8 +20,8 @@ def admin(browser_of: Any) -> Client:
 
 def said(client: Client, name: str) -> str:
     lines = {
-        line.name: f"{line.badge.words}: {line.words} {line.remedy}"
-        for line in client.get("/status/").context["lines"]
+        shown["line"].name: f"{shown['line'].badge.words}: {shown['line'].words} {shown['line'].remedy}"
+        for shown in client.get("/status/").context["lines"]
     }
     return lines[name]
 
@@ -49,7 +49,7 @@ def test_an_overdue_injection_points_to_the_worker(admin: Client):
 
 def test_an_unclear_outcome_is_counted(admin: Client):
     InjectionFactory(status=Status.UNKNOWN, due_at=None, reason_code="outcome_unknown", error="lost")
-    assert "1 may have been played" in said(admin, "Unclear outcomes")
+    assert "1 may have been played" in said(admin, "Unknown outcomes")
 
 
 def test_a_registration_that_failed_says_what_follows_from_it(admin: Client):

@@ -39,6 +39,9 @@
     target.dataset.now = fresh.dataset.now;
     target.dataset.at = String(performance.now());
     target.dataset.count = fresh.dataset.count;
+    target.setAttribute("hx-vals", fresh.getAttribute("hx-vals"));
+    const open = document.getElementById("panel")?.dataset.selected;
+    const before = open && document.getElementById(`c-${open}`)?.dataset.v;
     const heads = [target.querySelector("#calls-head"), fresh.querySelector("#calls-head")];
     if (heads[0].innerHTML !== heads[1].innerHTML) heads[0].innerHTML = heads[1].innerHTML;
     const bodies = [target.querySelector("#calls-body"), fresh.querySelector("#calls-body")];
@@ -50,36 +53,18 @@
       target.append(...rest);
       added = rest;
     }
+    // The open panel does not wait for its own turn when its row has changed.
+    const after = open && document.getElementById(`c-${open}`)?.dataset.v;
+    const facts = document.getElementById("facts");
+    if (facts && before !== after) htmx.trigger(facts, "call-changed");
     select();
     tick();
     return added;
   }
 
-  function swapSteady(target, fragment) {
-    const fresh = fragment.firstElementChild;
-    if (!fresh || plain(fresh) === plain(target)) return [];
-    target.replaceWith(fresh);
-    return [fresh];
-  }
-
-  // What the script itself has written into the page is no change.
-  function plain(element) {
-    const copy = element.cloneNode(true);
-    for (const time of copy.querySelectorAll("time")) {
-      time.textContent = "";
-      time.removeAttribute("title");
-    }
-    return [...copy.attributes].filter((a) => a.name.startsWith("data-")).map((a) => a.value).join() +
-      copy.innerHTML.replace(/ class=""/g, "").replace(/\s+/g, " ");
-  }
-
   htmx.defineExtension("keyed", {
-    isInlineSwap: (style) => style === "rows" || style === "steady",
-    handleSwap: (style, target, fragment) => {
-      if (style === "rows") return swapRows(target, fragment);
-      if (style === "steady") return swapSteady(target, fragment);
-      return false;
-    },
+    isInlineSwap: (style) => style === "rows",
+    handleSwap: (style, target, fragment) => (style === "rows" ? swapRows(target, fragment) : false),
   });
 
   // --- Running times and ages go on between two answers, by the server's clock -----------------
@@ -105,7 +90,7 @@
       const age = Math.max(0, Math.floor(now - Number(cell.dataset.seen)));
       write(cell, `${age} s`);
       // What is shown is up to one poll older than what the server knows.
-      cell.closest("tr").classList.toggle("is-stale", age > Number(calls.dataset.stale) + 2);
+      cell.closest("tr").classList.toggle("is-stale", age > Number(calls.dataset.stale) + 1);
     }
   }
 

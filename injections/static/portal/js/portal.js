@@ -15,6 +15,27 @@
     }
   }
 
+  // --- Countdowns go by the server's clock, whatever the viewer's says ----------------------
+  let serverNow = Number(document.body.dataset.now);
+  let readAt = performance.now();
+
+  function spoken(seconds) {
+    const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+    if (hours) return `${hours} h ${minutes} min`;
+    return minutes ? `${minutes} min ${rest} s` : `${rest} s`;
+  }
+
+  function countDown(root) {
+    const now = serverNow + (performance.now() - readAt) / 1000;
+    for (const time of root.querySelectorAll("time[data-until]")) {
+      const left = Math.ceil(Date.parse(time.dateTime) / 1000 - now);
+      const words = left > 0 ? `in ${spoken(left)}` : "now";
+      if (time.textContent !== words) time.textContent = words;
+    }
+  }
+
+  setInterval(() => document.hidden || countDown(document), 250);
+
   // --- One live region: says what was observed, once ----------------------------------------
   let said = "";
   function announce(text) {
@@ -42,7 +63,8 @@
     notice.replaceChildren(box);
   }
 
-  const isPoll = (event) => !event.detail.requestConfig?.triggeringEvent;
+  const BY_ITSELF = new Set([undefined, "wake", "call-changed", "gate-changed"]);
+  const isPoll = (event) => BY_ITSELF.has(event.detail.requestConfig?.triggeringEvent?.type);
   let isLineDown = false;
 
   document.addEventListener("htmx:beforeRequest", (event) => {
@@ -83,16 +105,45 @@
     }
   });
 
+  // A part that is asked for again and again is replaced only when it has changed, and keeps the focus.
+  function swapSteady(target, fragment) {
+    const fresh = fragment.firstElementChild;
+    if (!fresh || plain(fresh) === plain(target)) return [];
+    const focused = target.contains(document.activeElement) && document.activeElement.id;
+    target.replaceWith(fresh);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    return [fresh];
+  }
+
+  // What the script itself has written into the page is no change.
+  function plain(element) {
+    const copy = element.cloneNode(true);
+    for (const time of copy.querySelectorAll("time")) {
+      time.textContent = "";
+      time.removeAttribute("title");
+    }
+    return [...copy.attributes].filter((a) => a.name.startsWith("data-")).map((a) => a.value).join() +
+      copy.innerHTML.replace(/ class=""/g, "").replace(/\s+/g, " ");
+  }
+
+  htmx.defineExtension("steady", {
+    isInlineSwap: (style) => style === "steady",
+    handleSwap: (style, target, fragment) => (style === "steady" ? swapSteady(target, fragment) : false),
+  });
+
   document.addEventListener("htmx:load", (event) => {
     const root = event.detail.elt;
+    if (root.id === "strip") [serverNow, readAt] = [Number(root.dataset.now), performance.now()];
     localise(root);
+    countDown(root);
     announceFrom(root);
     const wanted = root.matches("[data-focus]") ? root : root.querySelector("[data-focus]");
     if (root !== document.body && wanted) wanted.focus({ preventScroll: false });
   });
 
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) for (const polled of document.querySelectorAll("[hx-trigger^=every]")) htmx.trigger(polled, "wake");
+    if (document.hidden) return;
+    for (const polled of document.querySelectorAll("[hx-trigger^=every]")) htmx.trigger(polled, "wake");
   });
 
   // --- Shortcuts of one character can be switched off (WCAG 2.1.4) ----------------------------

@@ -1,0 +1,95 @@
+"""How requests to the platform stand: the strip of every page, and the breaker in an administrator's hand."""
+
+from typing import Any, Final
+
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
+
+from injections import selectors
+from injections.callers import caller_of
+from injections.roles import Action
+from injections.services.breaker import NotAllowed, close_breaker, open_breaker
+from injections.shared_state import StateUnavailable
+from injections.web.access import refuse_role, requires
+from injections.web.context import Portal
+from injections.web.errors import Trouble, to_login, trouble_page
+from injections.web.strip_pass import is_valid_pass
+
+_FEED_S: Final = 1.0  # each process asks the database once in this time, however many pages are open
+
+
+@require_GET
+@never_cache
+def strip(request: HttpRequest) -> HttpResponseBase:
+    """Return the strip for an open page, or 204 when it shows this already (`v`).
+
+    Every page asks each second: neither session nor user is looked up. The pass was given out with the page.
+    """
+    pass_ = request.GET.get("pass", "")
+    if not is_valid_pass(pass_):
+        return to_login(request)
+    shown = Portal(request)
+    shown.strip_pass = pass_  # a page that stays open for ever has to log in again one day
+    shown.feed = _feed()
+    if request.GET.get("v") == shown.strip_digest:
+        return HttpResponse(status=204)
+    is_new = request.GET.get("is") != shown.strip_mood
+    response = render(request, "strip.html#strip", {"portal": shown, "is_new": is_new})
+    # What a barge would do now has changed: board, panel and result ask anew at once.
+    return trigger_client_event(response, "gate-changed") if is_new else response
+
+
+def _feed() -> selectors.Feed:
+    known: selectors.Feed | None = cache.get("feed")
+    if known is None:
+        known = selectors.feed(now=timezone.now())
+        cache.set("feed", known, _FEED_S)
+    return known
+
+
+@require_GET
+@requires(Action.WORK_BREAKER)
+def breaker(request: HttpRequest) -> HttpResponse:
+    """Ask for the second act before the breaker is opened or closed by hand."""
+    return render(request, "breaker.html", {"waiting": selectors.status_summary(now=timezone.now()).waiting})
+
+
+@require_POST
+@requires(Action.WORK_BREAKER)
+def breaker_open(request: HttpRequest) -> HttpResponse:
+    """Hold every request to the platform back."""
+    return _work(request, open_breaker)
+
+
+@require_POST
+@requires(Action.WORK_BREAKER)
+def breaker_close(request: HttpRequest) -> HttpResponse:
+    """Let requests go to the platform again."""
+    return _work(request, close_breaker)
+
+
+def _work(request: HttpRequest, act: Any) -> HttpResponse:
+    caller = caller_of(request)
+    try:
+        act(by=caller)
+    except NotAllowed:  # the role was taken away between the two looks
+        return refuse_role(request, wanted=Action.WORK_BREAKER, by=caller)
+    except StateUnavailable:
+        return trouble_page(request, _OUT_OF_REACH)
+    return redirect("status")
+
+
+_OUT_OF_REACH: Final = Trouble(
+    status=503,
+    title="The breaker cannot be reached",
+    what="Breaker and request budget are kept where all processes share them (Redis, or a file in the data "
+    "folder), and nobody answers there.",
+    meaning="The breaker stays as it was, and requests go out as if there were none.",
+    remedy="See that Redis runs, or that the data folder can be written, and try again. To hold requests back "
+    "meanwhile, stop web server and workers.",
+)

@@ -1,0 +1,254 @@
+"""How each part of the portal fares: a word, a shape, what it means, and what to do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.utils.html import format_html
+
+from injections.selectors import Feed, StatusSummary
+from injections.web.standing import Standing
+from injections.web.verdicts import Badge
+from injections.web.words import seconds_since, spoken
+
+_LATE_S: Final = 5  # a due injection that nobody took up by then means that no worker runs
+_LATE_EVENT_S: Final = 60  # likewise an event for QA that nobody tried to deliver
+_UNCONFIRMED_S: Final = 300  # a worker asks for the registration each minute
+_SCARCE: Final = 0.1
+
+_GO: Final = ("go", "✓")
+_CAUTION: Final = ("caution", "–")
+_STOP: Final = ("stop", "✕")
+_PLAIN: Final = ("plain", "◷")
+_UNKNOWN: Final = ("unknown", "?")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One part of the portal. `page` names the page where something can be done about it."""
+
+    name: str
+    badge: Badge
+    words: str
+    remedy: str = ""
+    page: str = ""
+
+
+def lines(summary: StatusSummary, stands: Standing, *, now: datetime) -> list[Line]:
+    """Return every part, what a barge depends on first."""
+    return [
+        _connection(summary.feed),
+        _watcher(summary),
+        _breaker(stands),
+        _budget(stands),
+        _queue(summary, now=now),
+        _unknown(summary),
+        _unconfirmed(summary),
+        _left_behind(summary),
+        _qa(summary, now=now),
+        _completion(summary, now=now),
+    ]
+
+
+def _line(
+    name: str, kind: tuple[str, str], badge: str, words: str, remedy: str = "", *, page: str = ""
+) -> Line:
+    hue, shape = kind
+    return Line(name, Badge(hue, shape, badge), words, remedy, page)
+
+
+def _connection(feed: Feed) -> Line:
+    name = "Genesys Cloud"
+    if feed.problem:
+        return _line(
+            name, _STOP, "Trouble", feed.problem, "Check network and credentials of the OAuth client."
+        )
+    if feed.age_s is None:
+        return _line(
+            name,
+            _CAUTION,
+            "Not heard yet",
+            "Nothing has been read from the platform since the start.",
+            "Wait some seconds. If it stays, see whether the call watcher runs.",
+        )
+    heard = f"Last heard {spoken(feed.age_s)} ago."
+    if feed.is_late:
+        return _line(name, _CAUTION, "Silent", heard, "See whether the call watcher runs.")
+    return _line(name, _GO, "Connected", heard)
+
+
+def _watcher(summary: StatusSummary) -> Line:
+    name = "Call watcher"
+    calls = f"{summary.live_calls} live call{_s(summary.live_calls)} known."
+    if summary.feed.age_s is None:
+        return _line(name, _CAUTION, "No snapshot", f"It has taken none yet. {calls}", "See whether it runs.")
+    age = f"Its word is {spoken(summary.feed.age_s)} old. {calls}"
+    if summary.feed.is_late:
+        return _line(
+            name,
+            _CAUTION,
+            "Behind",
+            f"The board may be out of date. {age}",
+            "See whether it runs. Supervisors see the age of every call, and barges are checked anew in any case.",
+        )
+    return _line(name, _GO, "Live", age)
+
+
+def _breaker(stands: Standing) -> Line:
+    name = "Circuit breaker"
+    if stands.code == "blind":
+        return _line(
+            name,
+            ("caution", "?"),
+            "Not known",
+            "What all processes share cannot be read. Requests go out as if there were no breaker.",
+            "See that Redis runs, or that the data folder can be written.",
+            page="breaker",
+        )
+    if not stands.is_breaker_open:
+        return _line(name, ("go", "●"), "Closed", "Requests go to the platform as they come.", page="breaker")
+    words = format_html("{} {}. {}", stands.what.rstrip("."), stands.since_words, stands.meaning)
+    if stands.code == "forced":
+        return _line(
+            name, ("stop", "■"), "Open by hand", words, "Close it when the reason is gone.", page="breaker"
+        )
+    return _line(
+        name,
+        _STOP,
+        "Open",
+        words,
+        "It closes by itself when a probe succeeds; one goes out every few seconds. "
+        "What the platform answered stands with the attempts of failed injections.",
+        page="breaker",
+    )
+
+
+def _budget(stands: Standing) -> Line:
+    name = "Request limit"
+    if stands.code == "blind":
+        return _line(name, ("caution", "?"), "Not known", "What all processes share cannot be read.")
+    words = f"{stands.budget}."
+    if stands.code == "spent" or stands.left == 0:
+        return _line(
+            name,
+            _CAUTION,
+            "Used up",
+            format_html("{} It starts anew {}.", words, stands.resets_in),
+            "Barges wait until then. If it happens often, ask Genesys Cloud for a higher limit.",
+        )
+    if stands.left < stands.allowed * _SCARCE:
+        return _line(
+            name, _CAUTION, "Scarce", words, "Barges go first; the board may be refreshed less often."
+        )
+    return _line(name, _GO, f"{stands.left} left", words)
+
+
+def _queue(summary: StatusSummary, *, now: datetime) -> Line:
+    name = "Waiting injections"
+    if summary.waiting == 0 or summary.oldest_due_at is None:
+        return _line(name, _GO, "None", "Nothing waits to be sent.")
+    late_s = (now - summary.oldest_due_at).total_seconds()
+    words = f"{summary.waiting} waiting."
+    if late_s > _LATE_S:
+        return _line(
+            name,
+            _CAUTION,
+            "Late",
+            f"{words} The oldest is {spoken(late_s)} overdue.",
+            "See whether a worker runs.",
+        )
+    return _line(name, _PLAIN, str(summary.waiting), f"{words} They are tried by themselves.")
+
+
+def _unknown(summary: StatusSummary) -> Line:
+    name = "Unknown outcomes"
+    if summary.unknown == 0:
+        return _line(name, _GO, "None", "Of every injection it is known whether it was accepted.")
+    return _line(
+        name,
+        _UNKNOWN,
+        str(summary.unknown),
+        f"{summary.unknown} may have been played; the answer was lost. Nothing of it is sent again.",
+        "Compliance finds out and settles: see Injections, filter “Unclear outcome”.",
+        page="doubts",
+    )
+
+
+def _unconfirmed(summary: StatusSummary) -> Line:
+    name = "Ends not reported"
+    if summary.unconfirmed == 0:
+        return _line(name, _GO, "None", "The platform reported every end that was due.")
+    return _line(
+        name,
+        _UNKNOWN,
+        str(summary.unconfirmed),
+        f"{summary.unconfirmed} accepted, but no end was reported in time. A late report still completes them.",
+        "See “Reports of the end” below. Compliance can settle them.",
+        page="doubts",
+    )
+
+
+def _left_behind(summary: StatusSummary) -> Line:
+    name = "Lapsed leases"
+    if summary.left_behind == 0:
+        return _line(name, _GO, "None", "No process ended in the middle of a try in the last 24 hours.")
+    count = summary.left_behind
+    return _line(
+        name,
+        _CAUTION,
+        str(count),
+        f"In the last 24 hours {count} tr{'y was' if count == 1 else 'ies were'} left between intent and answer: "
+        "the process ended. Each became unknown and was not sent again.",
+        "See in the logs why processes end: memory, restarts, power.",
+    )
+
+
+def _qa(summary: StatusSummary, *, now: datetime) -> Line:
+    name = "Events to QA"
+    if summary.qa_waiting + summary.qa_failed == 0:
+        return _line(name, _GO, "Delivered", "Nothing is left to deliver.", page="deliveries")
+    age_s = seconds_since(summary.oldest_qa_at, now=now)
+    words = f"{summary.qa_failed} failed so far, {summary.qa_waiting} not tried yet. The oldest is {spoken(age_s)} old."
+    if summary.qa_failed > 0:
+        return _line(
+            name,
+            _CAUTION,
+            f"{summary.qa_failed} failed",
+            f"{words} They are sent again with growing pauses.",
+            "See under Deliveries what the QA system answers; send them again when it is mended.",
+            page="deliveries",
+        )
+    if age_s > _LATE_EVENT_S:
+        return _line(name, _CAUTION, "Late", words, "See whether a worker runs.", page="deliveries")
+    return _line(name, _PLAIN, f"{summary.qa_waiting} waiting", words, page="deliveries")
+
+
+def _completion(summary: StatusSummary, *, now: datetime) -> Line:
+    name = "Reports of the end"
+    if summary.registration_problem:
+        return _line(
+            name,
+            _CAUTION,
+            "Not registered",
+            f"The platform does not report ends to this portal: {summary.registration_problem}",
+            "It is tried again by itself. Until then outcomes stay unconfirmed. Check PORTAL_BASE_URL.",
+        )
+    if summary.registered_at is None:
+        return _line(
+            name,
+            _PLAIN,
+            "Not yet known",
+            "The registration has not been checked yet.",
+            "If it stays, see whether a worker runs.",
+        )
+    age_s = seconds_since(summary.registered_at, now=now)
+    words = f"The platform reports to this portal when a recording has ended; confirmed {spoken(age_s)} ago."
+    if age_s > _UNCONFIRMED_S:
+        return _line(
+            name, _CAUTION, "Not confirmed", words, "See whether a worker runs: it asks each minute."
+        )
+    return _line(name, _GO, "Registered", words)
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
