@@ -61,7 +61,7 @@ def ask(*, requests: int = REQUESTS_A_TRY, is_for_board: bool = False) -> Hold |
         found[0] = None
         spent = _learned(spent, now=now)
         verdict, asked = breaker.ask(state, now=now)
-        if verdict is Verdict.HOLD:
+        if verdict is Verdict.HOLD or (is_for_board and verdict is Verdict.PROBE):  # probing is for dispatch
             found[0] = Hold("breaker_open", BREAKER_INTERVAL_S)
             return state, spent
         wait_s, reserved = budget.reserve(spent, requests=requests, now=now, is_for_board=is_for_board)

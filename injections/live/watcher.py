@@ -11,13 +11,15 @@ from uuid import UUID
 from django.db import close_old_connections
 from django.utils import timezone
 
+from injections import gate
 from injections.genesys.activity import call_topics
-from injections.genesys.client import GenesysClient
+from injections.genesys.client import ACTIVITY_PAGE_SIZE, GenesysClient
 from injections.genesys.conversation import parse_conversation
-from injections.genesys.errors import ChannelLost, GenesysError
+from injections.genesys.errors import ChannelLost, GenesysError, RateLimited
 from injections.genesys.notifications import listen
 from injections.genesys.types import LiveCallState
 from injections.models import LiveCall, Queue
+from injections.reasons import reason
 from injections.services.live_calls import forget_calls, keep_only, note_feed, store_calls
 
 log = logging.getLogger(__name__)
@@ -38,8 +40,10 @@ class Watcher:
         self._clock = clock
         self._consent_key = client.config.consent_key
         self._writing = threading.Lock()
-        # Set while the push channel may have missed something: the next snapshot reads every call anew.
+        # Set while the push channel may have missed something: every call is read anew, as the budget allows.
         self._missed_events = threading.Event()
+        self._doubtful: set[UUID] = set()
+        self._pages = 1  # of the last snapshot's list
         self._readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="detail")
 
     def run(self) -> None:
@@ -63,11 +67,15 @@ class Watcher:
         """
         close_old_connections()
         seen_at = timezone.now()
+        hold = gate.ask(requests=self._pages, is_for_board=True)
+        if hold is not None:
+            raise RateLimited(f"The board waits: {reason(hold.code).sentence}.", retry_after=hold.wait_s)
         activity = self._client.query_activity(queue_ids=_queue_ids())
+        self._pages = 1 + len(activity.observations) // ACTIVITY_PAGE_SIZE
         present = {
             UUID(line.conversation_id) for line in activity.observations if _is_uuid(line.conversation_id)
         }
-        known, fresh = self._read_what_is_new(present)
+        fresh = self._read_what_is_new(present)
         with self._writing:
             # What an event has told since this snapshot began is newer than what was read for it.
             newer = set(LiveCall.objects.filter(seen_at__gt=seen_at).values_list("pk", flat=True))
@@ -76,7 +84,8 @@ class Watcher:
             if activity.truncated:
                 note_feed(snapshot_at=seen_at, problem="The platform cut its list of live calls short.")
             else:
-                keep_only((present & known) | fresh.keys(), seen_at=seen_at)
+                still = (present & (_known_calls() - self._doubtful)) | fresh.keys()
+                keep_only(still, unsure=present & self._doubtful, seen_at=seen_at)
         return len(present)
 
     def apply_event(self, body: dict[str, Any]) -> None:
@@ -88,22 +97,20 @@ class Watcher:
             elif _is_uuid(body.get("id")):
                 forget_calls([UUID(body["id"])])
 
-    def _read_what_is_new(self, present: set[UUID]) -> tuple[set[UUID], dict[UUID, LiveCallState]]:
-        """Return the calls that need no reading, and the others as read: after a gap that is all of them."""
-        had_gap = self._missed_events.is_set()
-        self._missed_events.clear()
-        known = set() if had_gap else _known_calls()
-        try:
-            return known, self._read_calls(present - known)
-        except GenesysError:
-            if had_gap:
-                self._missed_events.set()  # what was missed is still not known
-            raise
+    def _read_what_is_new(self, present: set[UUID]) -> dict[UUID, LiveCallState]:
+        """Read the calls that are new, and after a gap all others; what the budget does not allow comes next time."""
+        if self._missed_events.is_set():
+            self._missed_events.clear()
+            self._doubtful |= _known_calls()
+        self._doubtful &= present
+        wanted = sorted((present - _known_calls()) | self._doubtful)
+        affordable = wanted[: _affordable(len(wanted))]
+        fresh = self._read_calls(affordable)
+        self._doubtful -= set(affordable)
+        return fresh
 
-    def _read_calls(self, present: set[UUID]) -> dict[UUID, LiveCallState]:
-        found = self._readers.map(
-            lambda one: (one, self._client.fetch_conversation(str(one))), sorted(present)
-        )
+    def _read_calls(self, wanted: list[UUID]) -> dict[UUID, LiveCallState]:
+        found = self._readers.map(lambda one: (one, self._client.fetch_conversation(str(one))), wanted)
         states = (
             (one, None if raw is None else parse_conversation(raw, consent_key=self._consent_key))
             for one, raw in found
@@ -152,6 +159,13 @@ class Watcher:
         self._client.subscribe(channel_id=channel_id, topics=call_topics(queue_ids))
         self._missed_events.set()  # what happened before the subscription was not told
         return queue_ids
+
+
+def _affordable(wanted: int) -> int:
+    """Reserve that many reads, or as many as the board's part of the budget still allows; return how many."""
+    while wanted > 0 and gate.ask(requests=wanted, is_for_board=True) is not None:
+        wanted //= 2
+    return wanted
 
 
 def _queue_ids() -> list[str]:

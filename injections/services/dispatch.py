@@ -21,7 +21,7 @@ from injections.genesys import payload
 from injections.genesys.errors import GenesysError, NotWanted
 from injections.genesys.types import CallState, PlayCommand
 from injections.lifecycle import WAITING, Status
-from injections.models import InjectionRequest, LiveCall
+from injections.models import DispatchAttempt, InjectionRequest, LiveCall
 from injections.reasons import reason
 from injections.services.admission import Objection, objection
 from injections.services.stopwatch import Stopwatch
@@ -30,6 +30,7 @@ from injections.services.tries import LEASE, expire, hold_back, intend, record_a
 
 Look = Callable[[], CallState]
 _OLDEST_RULING: Final = timedelta(seconds=1)
+_CLOCK_SKEW: Final = timedelta(seconds=1)  # between the clocks of our own machines
 
 
 def dispatch_injection(
@@ -68,7 +69,7 @@ def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwa
 
     The gate has let it through; what the platform answers is reported to the gate.
     """
-    if timezone.now() >= injection.deadline_at:
+    if not _is_in_time(injection, stopwatch):
         expire(injection, by=by)
         return
     # Our own rules are asked while the platform's answers are under way; only slow answers make that too old.
@@ -90,14 +91,18 @@ def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwa
     attempt = intend(injection, evidence=_evidence(state), by=by)
     if attempt is None:
         injection.refresh_from_db()
-        return
-    # From here to the answer no transaction is open: a slow platform must not hold a lock.
+    else:
+        _send(injection, attempt, stopwatch=stopwatch, by=by)
+
+
+def _send(injection: InjectionRequest, attempt: DispatchAttempt, *, stopwatch: Stopwatch, by: Caller) -> None:
+    """Send the command and write down what came of it. No transaction is open: a slow platform must hold no lock."""
     try:
         accepted = wiring.driver().play(
             conversation_id=injection.conversation_id,
             participant_id=injection.participant_id,
             command=_command(injection),
-            is_wanted=lambda: timezone.now() < injection.deadline_at,
+            is_wanted=lambda: _is_in_time(injection, stopwatch),
         )
     except NotWanted:
         expire(injection, attempt=attempt, by=by)
@@ -107,6 +112,18 @@ def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwa
     else:
         record_accepted(injection, accepted, attempt=attempt, stopwatch=stopwatch, by=by)
         gate.report(None)
+
+
+def _is_in_time(injection: InjectionRequest, stopwatch: Stopwatch) -> bool:
+    """Tell whether it may still start, by both clocks.
+
+    The time of day may be set back under our hands; what has passed on the monotonic clock has passed all the same, and
+    a day on which the request has not been made yet is no day to play it.
+    """
+    now = timezone.now()
+    allowed_ms = (injection.deadline_at - injection.requested_at).total_seconds() * 1000
+    is_sane = now > injection.requested_at - _CLOCK_SKEW
+    return is_sane and now < injection.deadline_at and stopwatch.ms() < allowed_ms
 
 
 def _objection(injection: InjectionRequest) -> Objection | None:

@@ -49,11 +49,17 @@ def forget_calls(conversation_ids: Collection[UUID]) -> None:
     LiveCall.objects.filter(pk__in=conversation_ids).delete()
 
 
-def keep_only(conversation_ids: Collection[UUID], *, seen_at: datetime) -> None:
-    """Close a snapshot taken at `seen_at`: those named are still there, all older rows are gone."""
+def keep_only(
+    conversation_ids: Collection[UUID], *, unsure: Collection[UUID] = (), seen_at: datetime
+) -> None:
+    """Close a snapshot taken at `seen_at`: those named are still there, all other older rows are gone.
+
+    `unsure` are there too, but what is known of them may be old: they keep their age.
+    """
+    kept = {*conversation_ids, *unsure}
     with transaction.atomic():
         LiveCall.objects.filter(pk__in=conversation_ids, seen_at__lt=seen_at).update(seen_at=seen_at)
-        LiveCall.objects.exclude(pk__in=conversation_ids).filter(seen_at__lt=seen_at).delete()
+        LiveCall.objects.exclude(pk__in=kept).filter(seen_at__lt=seen_at).delete()
         note_feed(snapshot_at=seen_at, problem="")
 
 

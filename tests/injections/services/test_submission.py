@@ -142,7 +142,7 @@ def test_the_same_key_with_another_body_is_refused_and_recorded(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_at_once_with_one_key_are_one_injection(
+def test_fifty_at_once_with_one_key_are_one_injection(
     simulator: SimulatorProcess, command: Maker, machine: Caller
 ) -> None:
     wish = command(simulator.create_call())
@@ -156,12 +156,12 @@ def test_twenty_at_once_with_one_key_are_one_injection(
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=press) for _ in range(20)]
+    threads = [threading.Thread(target=press) for _ in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=30)
-    assert len(found) == 20
+    assert len(found) == 50
     assert len(set(found)) == 1
     assert len(simulator.interactions()) == 1
 
