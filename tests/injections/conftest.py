@@ -105,6 +105,19 @@ def demo_clip(db: None, settings: Any, tmp_path: Path) -> Callable[..., AudioCli
     return make
 
 
+def webhooks() -> list[dict[str, Any]]:
+    """Return what is registered with the simulator."""
+    client = wiring.client()
+    found: list[dict[str, Any]] = client.object_of(client.read("/api/v2/webhooks"))["entities"]
+    return found
+
+
+def remove_webhooks() -> None:
+    """Let the simulator forget who wants its events: another test's would come to this one's portal."""
+    for hook in webhooks():
+        wiring.client().command("DELETE", f"/api/v2/webhooks/{hook['id']}")
+
+
 def uploaded(file_name: str, *, named: str | None = None) -> SimpleUploadedFile:
     """Return a demo recording as a browser sends it."""
     return SimpleUploadedFile(named or file_name, (DEMO / file_name).read_bytes())

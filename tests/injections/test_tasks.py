@@ -14,6 +14,7 @@ from injections import tasks
 from injections.lifecycle import Status
 from injections.models import CompletionRegistration, InjectionRequest, QaEvent
 from tests.factories import InjectionFactory, QaEventFactory
+from tests.injections.conftest import remove_webhooks
 from tests.support.scripted_server import reply, scripted_server
 from tests.support.simulator_process import SimulatorProcess
 
@@ -101,6 +102,7 @@ def test_what_is_due_is_delivered_to_the_qa_system(settings: Any) -> None:
 
 def test_the_receiver_is_registered(simulator: SimulatorProcess) -> None:
     tasks.register_completion_webhook(**LATER)
+    remove_webhooks()
     assert CompletionRegistration.objects.get().problem == ""
 
 

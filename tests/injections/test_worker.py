@@ -16,6 +16,7 @@ from injections.lifecycle import Status
 from injections.models import CompletionRegistration, InjectionRequest, QaEvent
 from injections.worker import REGISTER_AGAIN_S, REGISTER_EVERY_S, SWEEP_EVERY_S, Worker
 from tests.factories import InjectionFactory, QaEventFactory
+from tests.injections.conftest import remove_webhooks
 from tests.support.scripted_server import reply, scripted_server
 from tests.support.simulator_process import SimulatorProcess
 
@@ -44,6 +45,7 @@ def worker(simulator: SimulatorProcess, clock: Clock) -> Iterator[Worker]:
     made = Worker(stop=threading.Event(), clock=clock)
     yield made
     made.finish()
+    remove_webhooks()
 
 
 @pytest.fixture
@@ -240,6 +242,7 @@ def running(simulator: SimulatorProcess) -> Iterator[Callable[[], tuple[threadin
         stop.set()
         thread.join(timeout=10)
         assert not thread.is_alive()
+    remove_webhooks()
 
 
 def test_on_stop_it_finishes_what_is_in_hand(

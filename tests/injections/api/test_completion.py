@@ -23,6 +23,7 @@ from injections.services import completion as service
 from injections.services.registration import register_completion_webhook
 from injections.services.submission import Command, inject
 from tests.factories import InjectionFactory, UserFactory
+from tests.injections.conftest import DEMO, remove_webhooks
 from tests.support.simulator_process import SimulatorProcess
 
 pytestmark = pytest.mark.django_db
@@ -233,6 +234,7 @@ def portal(live_server: Any, simulator: SimulatorProcess, settings: Any) -> Iter
     register_completion_webhook(by=WORKER)
     yield simulator
     simulator.hang_up()
+    remove_webhooks()
 
 
 @pytest.fixture
@@ -380,7 +382,5 @@ def test_by_the_api_from_the_request_to_the_end(
 
 
 def test_the_digest_in_a_record_is_that_of_the_bytes(demo_clip: Callable[..., AudioClip]) -> None:
-    from tests.injections.conftest import DEMO
-
     clip = demo_clip("supervisor-joining.mp3")
     assert clip.sha256 == hashlib.sha256((DEMO / "supervisor-joining.mp3").read_bytes()).hexdigest()

@@ -11,6 +11,7 @@ from injections import wiring
 from injections.callers import system_caller
 from injections.models import CompletionRegistration
 from injections.services.registration import NAME, receiver_address, register_completion_webhook
+from tests.injections.conftest import remove_webhooks, webhooks
 from tests.support.scripted_server import closed_port
 from tests.support.simulator_process import SimulatorProcess, start_simulator
 
@@ -34,17 +35,9 @@ def platform(process: SimulatorProcess, settings: Any, tmp_path: Path) -> Iterat
     settings.GENESYS_API_URL = settings.GENESYS_LOGIN_URL = process.url
     settings.PORTAL_DATA_DIR = tmp_path  # breaker closed, budget full, whatever an earlier test did
     settings.PORTAL_BASE_URL = "https://portal.example"
-    for hook in _hooks():
-        wiring.client().command("DELETE", f"/api/v2/webhooks/{hook['id']}")
+    remove_webhooks()
     yield process
     wiring.client().close()
-
-
-def _hooks() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = wiring.client().object_of(wiring.client().read("/api/v2/webhooks"))[
-        "entities"
-    ]
-    return found
 
 
 def _register() -> bool:
@@ -57,7 +50,7 @@ def _state() -> CompletionRegistration:
 
 def test_the_receiver_is_registered_as_the_contract_says(platform: SimulatorProcess) -> None:
     assert _register()
-    [hook] = _hooks()
+    [hook] = webhooks()
     assert {key: hook[key] for key in hook if key != "id"} == {
         "name": "qa-sync-injection",
         "address": receiver_address(),
@@ -74,9 +67,9 @@ def test_the_address_is_the_portal_s_own_and_holds_the_secret(settings: Any) -> 
 
 def test_registering_again_changes_nothing(platform: SimulatorProcess) -> None:
     _register()
-    [first] = _hooks()
+    [first] = webhooks()
     assert _register()
-    assert _hooks() == [first]
+    assert webhooks() == [first]
     assert AuditRecord.objects.filter(action="completion.registered").count() == 1
 
 
@@ -92,7 +85,7 @@ def test_a_changed_address_replaces_the_old_one(platform: SimulatorProcess, sett
     _register()
     settings.PORTAL_BASE_URL = "https://new.example"
     assert _register()
-    [hook] = _hooks()
+    [hook] = webhooks()
     assert hook["address"].startswith("https://new.example/")
     assert AuditRecord.objects.filter(action="completion.registered").count() == 2
 
@@ -101,7 +94,7 @@ def test_a_changed_secret_replaces_the_old_address(platform: SimulatorProcess, s
     _register()
     settings.COMPLETION_SECRET = "another-secret-of-the-tests"
     _register()
-    assert [hook["address"] for hook in _hooks()] == [receiver_address()]
+    assert [hook["address"] for hook in webhooks()] == [receiver_address()]
 
 
 def test_another_system_s_webhook_is_left_alone(platform: SimulatorProcess) -> None:
@@ -113,7 +106,7 @@ def test_another_system_s_webhook_is_left_alone(platform: SimulatorProcess) -> N
     }
     wiring.client().command("POST", "/api/v2/webhooks", json=other)
     _register()
-    assert {hook["name"] for hook in _hooks()} == {"somebody-else", NAME}
+    assert {hook["name"] for hook in webhooks()} == {"somebody-else", NAME}
 
 
 def test_the_record_of_it_does_not_hold_the_secret(platform: SimulatorProcess, settings: Any) -> None:
