@@ -5,7 +5,7 @@ makes the request `unknown`, and nobody ever sends it again.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -64,16 +64,22 @@ def dispatch_injection(
     return injection
 
 
-def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwatch, by: Caller) -> None:
+def dispatch_taken(
+    *,
+    injection: InjectionRequest,
+    look: Look,
+    ruled_at: datetime | None = None,
+    stopwatch: Stopwatch,
+    by: Caller,
+) -> None:
     """Try an injection whose lease the caller holds; `look` answers what the platform knows of the call now.
 
-    The gate has let it through; what the platform answers is reported to the gate.
+    The gate has let it through; what the platform answers is reported to the gate. `ruled_at` is when the portal's own
+    rules allowed it: within a second that still holds, later they are asked again.
     """
     if not _is_in_time(injection, stopwatch):
         expire(injection, by=by)
         return
-    # Our own rules are asked while the platform's answers are under way; only slow answers make that too old.
-    ruled_at, against = timezone.now(), _objection(injection)
     try:
         state = look()
     except GenesysError as error:
@@ -81,8 +87,8 @@ def dispatch_taken(*, injection: InjectionRequest, look: Look, stopwatch: Stopwa
         gate.report(error)
         return
     injection.checked_ms = stopwatch.ms()
-    if timezone.now() - ruled_at > _OLDEST_RULING:
-        against = _objection(injection)
+    is_ruled = ruled_at is not None and timezone.now() - ruled_at < _OLDEST_RULING
+    against = None if is_ruled else _objection(injection)
     decision = decide(state, key=settings.GENESYS_CONSENT_KEY)
     if not decision.allowed or against is not None:
         _refuse(injection, decision, against, evidence=_evidence(state), by=by)

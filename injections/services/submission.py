@@ -30,7 +30,10 @@ PATIENCE_S: Final = 2.0  # what must wait is waited for this long inside the req
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What is asked for. Exactly one of `clip` and `audio_url` (already validated) names the recording."""
+    """What is asked for. Exactly one of `clip` and `audio_url` (already validated) names the recording.
+
+    `clip` is as just read from the database: whether it may be played is decided by what it says.
+    """
 
     conversation_id: UUID
     participant_id: UUID
@@ -89,7 +92,7 @@ def inject(
     injection = stored.injection
     if injection.status == Status.REQUESTED:
         if look is not None:
-            dispatch_taken(injection=injection, look=look, stopwatch=stopwatch, by=by)
+            dispatch_taken(injection=injection, look=look, ruled_at=now, stopwatch=stopwatch, by=by)
         elif hold is not None:
             hold_back(injection, hold, by=by)
         _wait_a_little(injection, stopwatch=stopwatch, by=by)

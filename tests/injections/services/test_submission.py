@@ -15,6 +15,7 @@ from injections.lifecycle import Status
 from injections.models import AudioClip, InjectionRequest, LiveCall
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
+from injections.services.dispatch import dispatch_injection
 from injections.services.submission import Command, Injected, KeyReused, inject
 from tests.factories import AudioClipFactory, LiveCallFactory, QueueFactory, UserFactory
 from tests.injections.conftest import caller_for
@@ -266,7 +267,6 @@ def test_an_unreachable_platform_is_tried_again_until_the_tries_are_used_up(
 def test_a_dead_process_s_request_lapses_and_is_taken_up_by_another(
     simulator: SimulatorProcess, command: Maker, machine: Caller
 ) -> None:
-    from injections.services.dispatch import dispatch_injection
     from tests.factories import InjectionFactory
 
     call = simulator.create_call()
@@ -353,18 +353,21 @@ def test_a_recording_that_is_not_approved_is_refused(
     assert (refused.status, refused.reason_code) == (Status.REFUSED, "clip_not_approved")
 
 
-def test_a_recording_that_was_retired_since_it_was_picked_is_not_played(
+def test_a_recording_that_is_retired_while_the_request_waits_is_not_played(
     simulator: SimulatorProcess, command: Maker, machine: Caller
 ) -> None:
     wish = command(simulator.create_call())
     assert wish.clip is not None
-    # The copy in hand still says approved: what counts is the row, at dispatch.
+    simulator.plant("status", method="POST", path="/interactions$", status=503, headers={"Retry-After": "9"})
+    waiting = _inject(wish, machine).injection
     AudioClip.objects.filter(pk=wish.clip.pk).update(
         status=ClipStatus.RETIRED, retired_at=timezone.now(), retired_by=wish.clip.uploaded_by
     )
-    refused = _inject(wish, machine).injection
-    assert (refused.status, refused.reason_code) == (Status.REFUSED, "clip_not_approved")
-    assert simulator.interactions() == []
+    InjectionRequest.objects.filter(pk=waiting.pk).update(due_at=timezone.now())
+    dispatch_injection(injection_id=waiting.pk, by=machine)
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.reason_code) == (Status.REFUSED, "clip_not_approved")
+    assert [one for one in simulator.interactions() if one["accepted"]] == []
 
 
 def test_a_command_whose_deadline_passes_during_the_login_never_leaves(
