@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from injections import gate, media, wiring
@@ -26,11 +25,19 @@ from injections.reasons import reason
 from injections.services.admission import Objection, objection
 from injections.services.stopwatch import Stopwatch
 from injections.services.transitions import explained, move
-from injections.services.tries import LEASE, expire, hold_back, intend, record_accepted, record_failure
+from injections.services.tries import (
+    CLOCK_SKEW,
+    LEASE,
+    expire,
+    hold_back,
+    intend,
+    is_free,
+    record_accepted,
+    record_failure,
+)
 
 Look = Callable[[], CallState]
 _OLDEST_RULING: Final = timedelta(seconds=1)
-_CLOCK_SKEW: Final = timedelta(seconds=1)  # between the clocks of our own machines
 
 
 def dispatch_injection(
@@ -41,9 +48,8 @@ def dispatch_injection(
     Must run outside a transaction.
     """
     now = timezone.now()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
     taken = InjectionRequest.objects.filter(
-        free, pk=injection_id, status__in=sorted(WAITING), due_at__lte=now
+        is_free(now=now), pk=injection_id, status__in=sorted(WAITING), due_at__lte=now
     )
     if taken.update(lease_token=uuid4(), lease_until=now + LEASE) != 1:
         return None
@@ -128,7 +134,7 @@ def _is_in_time(injection: InjectionRequest, stopwatch: Stopwatch) -> bool:
     """
     now = timezone.now()
     allowed_ms = (injection.deadline_at - injection.requested_at).total_seconds() * 1000
-    is_sane = now > injection.requested_at - _CLOCK_SKEW
+    is_sane = now > injection.requested_at - CLOCK_SKEW
     return is_sane and now < injection.deadline_at and stopwatch.ms() < allowed_ms
 
 

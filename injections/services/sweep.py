@@ -12,6 +12,7 @@ from injections.lifecycle import WAITING, Status
 from injections.models import CompletionEvent, InjectionRequest
 from injections.services.completion import match_event, settle_from_events
 from injections.services.transitions import explained, longest_playing, move
+from injections.services.tries import CLOCK_SKEW, is_free, is_lapsed
 
 _BATCH = 200
 
@@ -24,9 +25,14 @@ def due_injections(*, limit: int = _BATCH) -> list[UUID]:
 
 
 def expire_overdue(*, by: Caller) -> int:
-    """Give up what could not start before its deadline; return how many."""
+    """Give up what could not start before its deadline; return how many.
+
+    What has not even been made yet, by a clock that was set back, would otherwise wait until the clock comes round
+    again, and then be played as if no time had passed.
+    """
     now = timezone.now()
-    overdue = _free().filter(status__in=sorted(WAITING), deadline_at__lte=now)
+    is_over = Q(deadline_at__lte=now) | Q(requested_at__gt=now + CLOCK_SKEW)
+    overdue = _free().filter(is_over, status__in=sorted(WAITING))
     # Only from waiting: between this look and the move another process may have begun to send it.
     return sum(
         _move(row, Status.EXPIRED, code="deadline_passed", only_from=WAITING, by=by)
@@ -37,7 +43,7 @@ def expire_overdue(*, by: Caller) -> int:
 def doubt_abandoned(*, by: Caller) -> int:
     """Make `unknown` what a process left between intent and answer; return how many. Never sent again."""
     now = timezone.now()
-    abandoned = _rows().filter(status=Status.DISPATCHING, lease_until__lt=now)[:_BATCH]
+    abandoned = _rows().filter(is_lapsed(now=now), status=Status.DISPATCHING)[:_BATCH]
     count = 0
     for row in abandoned:
         if _move(row, Status.UNKNOWN, code="outcome_unknown", lease=row.lease_token, by=by):
@@ -108,4 +114,4 @@ def _rows() -> QuerySet[InjectionRequest]:
 
 
 def _free() -> QuerySet[InjectionRequest]:
-    return _rows().filter(Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now()))
+    return _rows().filter(is_free(now=timezone.now()))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from injections import gate
@@ -24,7 +25,21 @@ from injections.services.transitions import explained, move
 
 # Longer than one try can take with all its timeouts: who holds a lapsed lease is dead.
 LEASE: Final = timedelta(seconds=30)
+CLOCK_SKEW: Final = timedelta(seconds=5)  # between the clocks of our own machines
 _LONGEST_ID: Final = 100  # of the columns; the platform decides how long its ids are
+
+
+def is_lapsed(*, now: datetime) -> Q:
+    """Return the condition that whoever held a row is dead.
+
+    No lease is longer than LEASE: one that still runs for longer was written before the clock was set back.
+    """
+    return Q(lease_until__lt=now) | Q(lease_until__gt=now + LEASE + CLOCK_SKEW)
+
+
+def is_free(*, now: datetime) -> Q:
+    """Return the condition that nobody works on a row."""
+    return Q(lease_until__isnull=True) | is_lapsed(now=now)
 
 
 def intend(injection: InjectionRequest, *, evidence: dict[str, Any], by: Caller) -> DispatchAttempt | None:

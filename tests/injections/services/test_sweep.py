@@ -114,3 +114,35 @@ def test_a_doubt_holds_the_call_only_as_long_as_it_may_be_heard() -> None:
     fresh.refresh_from_db()
     assert (past.occupies_call, fresh.occupies_call) == (False, True)
     assert past.status == Status.UNKNOWN
+
+
+@pytest.fixture
+def clock_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be an hour earlier than it was when things were written down."""
+    now = timezone.now
+    monkeypatch.setattr("django.utils.timezone.now", lambda: now() - timedelta(hours=1))
+
+
+def test_what_waits_when_the_clock_is_set_back_expires_instead_of_waiting_for_the_clock(
+    request: pytest.FixtureRequest,
+) -> None:
+    row = InjectionFactory(due_at=timezone.now())
+    request.getfixturevalue("clock_set_back")
+    assert sweep.due_injections() == []
+    assert sweep.expire_overdue(by=WORKER) == 1
+    assert _status(row) == (Status.EXPIRED, "deadline_passed")
+
+
+def test_clocks_of_two_machines_may_differ_by_seconds() -> None:
+    row = InjectionFactory(requested_at=timezone.now() + timedelta(seconds=4))
+    assert sweep.expire_overdue(by=WORKER) == 0
+    assert _status(row)[0] == Status.QUEUED
+
+
+def test_a_lease_longer_than_leases_are_has_lapsed(request: pytest.FixtureRequest) -> None:
+    lease = {"lease_until": timezone.now() + timedelta(seconds=30), **LEASED}
+    row = InjectionFactory(status="dispatching", sent_at=timezone.now(), **lease)
+    assert sweep.doubt_abandoned(by=WORKER) == 0
+    request.getfixturevalue("clock_set_back")
+    assert sweep.doubt_abandoned(by=WORKER) == 1
+    assert _status(row) == (Status.UNKNOWN, "outcome_unknown")
