@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _picture(page: Page, name: str) -> None:
-    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1500)  # an open page never stops asking
     page.screenshot(path=PICTURES / f"{name}.png")
 
 

@@ -88,7 +88,7 @@ class Standing:
         """What a barge would do now, and for how long."""
         if self.is_breaker_open:
             return format_html(
-                "A barge now waits: it is tried every {} s, for {} s at most; then it is given up, never played.",
+                "A barge now waits: it is tried every {} s, for {} s at most; then it is given up and not played.",
                 int(BREAKER_INTERVAL_S),
                 self.patience_s,
             )

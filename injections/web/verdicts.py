@@ -94,7 +94,9 @@ def verdict(call: LiveCall, *, is_busy: bool, now: datetime) -> Badge:
     if call.is_secure_paused:
         return Badge("stop", "✕", "Card data being taken")
     if call.barged_by or is_busy:
-        return Badge("plain", "◐", f"{call.barged_by} is barging" if call.barged_by else "Recording playing")
+        return Badge(
+            "plain", "◐", f"{call.barged_by} is barging" if call.barged_by else "Recording due or playing"
+        )
     if call.is_held:
         return Badge("caution", "–", "Not now: on hold")
     if call.state != "connected" or call.agent_participant_id is None:

@@ -6,13 +6,21 @@ import pytest
 from django.utils import timezone
 
 from injections import selectors
-from injections.callers import Caller
+from injections.callers import Caller, system_caller
 from injections.lifecycle import Status
-from injections.models import CompletionRegistration, FeedState
+from injections.models import CompletionRegistration, DispatchAttempt, FeedState
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
 from injections.selectors import InjectionFilter
-from tests.factories import AudioClipFactory, InjectionFactory, LiveCallFactory, QueueFactory, UserFactory
+from injections.services.sweep import doubt_abandoned
+from tests.factories import (
+    AudioClipFactory,
+    InjectionFactory,
+    LiveCallFactory,
+    QaEventFactory,
+    QueueFactory,
+    UserFactory,
+)
 from tests.injections.conftest import caller_for
 
 pytestmark = pytest.mark.django_db
@@ -175,3 +183,56 @@ def test_the_summary_counts_what_waits_and_what_is_unclear():
     assert (summary.waiting, summary.unknown, summary.unconfirmed) == (1, 1, 0)
     assert summary.oldest_due_at == now - timedelta(seconds=9)
     assert summary.registration_problem == "refused"
+
+
+def test_the_summary_tells_failed_deliveries_from_waiting_ones():
+    now = timezone.now()
+    QaEventFactory(created_at=now - timedelta(minutes=5))
+    QaEventFactory(tries=2, error="answered 503")
+    QaEventFactory(due_at=None, delivered_at=now)
+    summary = selectors.status_summary(now=now)
+    assert (summary.qa_waiting, summary.qa_failed) == (1, 1)
+    assert summary.oldest_qa_at == now - timedelta(minutes=5)
+
+
+def _left_between_intent_and_answer(*, is_swept: bool) -> None:
+    now = timezone.now()
+    row = InjectionFactory(
+        status=Status.DISPATCHING,
+        due_at=None,
+        sent_at=now,
+        lease_token=uuid.uuid4(),
+        lease_until=now - timedelta(seconds=1) if is_swept else now + timedelta(seconds=9),
+    )
+    DispatchAttempt.objects.create(injection=row, number=1, started_at=now)
+    doubt_abandoned(by=system_caller(where="test"))
+
+
+def test_the_summary_counts_the_tries_that_died_with_their_process():
+    _left_between_intent_and_answer(is_swept=True)
+    assert selectors.status_summary(now=timezone.now()).left_behind == 1
+
+
+def test_a_try_that_is_under_way_was_not_left_behind():
+    _left_between_intent_and_answer(is_swept=False)
+    assert selectors.status_summary(now=timezone.now()).left_behind == 0
+
+
+def test_what_was_left_behind_is_forgotten_after_a_day():
+    _left_between_intent_and_answer(is_swept=True)
+    assert selectors.status_summary(now=timezone.now() + timedelta(days=1, seconds=1)).left_behind == 0
+
+
+def test_deliveries_are_for_whoever_may_send_again():
+    QaEventFactory()
+    assert selectors.deliveries(by=somebody(Role.COMPLIANCE)).count() == 1
+    assert selectors.deliveries(by=somebody(Role.SUPERVISOR)).count() == 0
+
+
+def test_doubts_are_counted_within_what_may_be_seen():
+    doubt = {"due_at": None, "reason_code": "outcome_unknown", "error": "lost"}
+    by = somebody(Role.SUPERVISOR)
+    InjectionFactory(status=Status.UNKNOWN, requested_by=by.user, **doubt)
+    InjectionFactory(status=Status.UNCONFIRMED, **doubt)
+    assert selectors.doubts(by=by) == selectors.Doubts(unknown=1, unconfirmed=0)
+    assert selectors.doubts(by=somebody(Role.COMPLIANCE)).count == 2

@@ -15,13 +15,12 @@ from injections.models.audio_clip import ClipStatus
 from injections.roles import Action
 from injections.services.clips import (
     ClipNotInState,
-    NotAllowed,
     approve_clip,
     reject_clip,
     retire_clip,
     upload_clip,
 )
-from injections.services.refusals import record_refusal
+from injections.services.refusals import NotPermitted, record_refusal
 from injections.web.access import requires
 from injections.web.errors import Trouble, not_found, trouble_page
 from injections.web.forms import LANGUAGES, ClipFilterForm, ClipUploadForm, DecisionForm
@@ -142,7 +141,7 @@ def _decide(request: HttpRequest, clip_id: UUID, decision: Any) -> HttpResponse:
         return not_found(request, Exception())
     try:
         decision()
-    except NotAllowed as error:
+    except NotPermitted as error:
         return trouble_page(request, _trouble(403, "You may not decide on this recording", str(error)))
     except ClipNotInState as error:
         return trouble_page(request, _trouble(409, "This was decided already", str(error)))

@@ -13,7 +13,8 @@ from django_htmx.http import trigger_client_event
 from injections import selectors
 from injections.callers import caller_of
 from injections.roles import Action
-from injections.services.breaker import NotAllowed, close_breaker, open_breaker
+from injections.services.breaker import close_breaker, open_breaker
+from injections.services.refusals import NotPermitted
 from injections.shared_state import StateUnavailable
 from injections.web.access import refuse_role, requires
 from injections.web.context import Portal
@@ -77,7 +78,7 @@ def _work(request: HttpRequest, act: Any) -> HttpResponse:
     caller = caller_of(request)
     try:
         act(by=caller)
-    except NotAllowed:  # the role was taken away between the two looks
+    except NotPermitted:  # the role was taken away between the two looks
         return refuse_role(request, wanted=Action.WORK_BREAKER, by=caller)
     except StateUnavailable:
         return trouble_page(request, _OUT_OF_REACH)

@@ -1,5 +1,6 @@
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from injections.genesys.breaker import BreakerState
 from injections.models import FeedState, LiveCall, Queue
 from injections.roles import Role
-from tests.factories import LiveCallFactory, QueueFactory
-from tests.injections.web.conftest import HTMX
+from tests.factories import InjectionFactory, LiveCallFactory, QueueFactory
+from tests.injections.web.conftest import HTMX, put_gate
 
 
 def test_the_board_shows_a_call_with_its_caller_masked(supervisor: Client, call: LiveCall):
@@ -80,6 +82,56 @@ def test_a_watcher_that_is_behind_is_said_on_the_board(supervisor: Client, call:
 
 def test_a_live_board_says_nothing_of_its_watcher(supervisor: Client, call: LiveCall):
     assert "Live calls are behind." not in supervisor.get("/calls/rows/", headers=HTMX).content.decode()
+
+
+def poll(client: Client, stamp: str, query: str = "") -> Any:
+    return client.get(f"/calls/rows/?v={stamp}{query}", headers=HTMX)
+
+
+def stamp_of(client: Client) -> str:
+    stamp: str = client.get("/").context["stamp"]
+    return stamp
+
+
+def test_a_poll_that_finds_nothing_new_is_an_empty_204(supervisor: Client, call: LiveCall):
+    answer = poll(supervisor, stamp_of(supervisor))
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_a_poll_that_finds_nothing_new_reads_no_row(
+    supervisor: Client, call: LiveCall, django_assert_max_num_queries: Any
+):
+    stamp = stamp_of(supervisor)
+    with django_assert_max_num_queries(7):
+        poll(supervisor, stamp)
+
+
+CHANGES: dict[str, Callable[[LiveCall], Any]] = {
+    "seen anew": lambda call: LiveCall.objects.update(seen_at=timezone.now()),
+    "ended": lambda call: call.delete(),
+    "begun": lambda call: LiveCallFactory(queue=call.queue),
+    "ours is due": lambda call: InjectionFactory(conversation_id=call.pk),
+    "stale": lambda call: LiveCall.objects.update(seen_at=timezone.now() - timedelta(seconds=11)),
+    "behind": lambda call: FeedState.objects.update(problem="rejected"),
+    "held back": lambda call: put_gate(BreakerState(opened_at=1.0)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_poll_finds_whatever_the_board_shows_changed(supervisor: Client, call: LiveCall, change: str):
+    stamp = stamp_of(supervisor)
+    CHANGES[change](call)
+    assert poll(supervisor, stamp).status_code == 200
+
+
+def test_another_filter_is_never_an_empty_answer(supervisor: Client, call: LiveCall):
+    assert poll(supervisor, stamp_of(supervisor), "&q=avery").status_code == 200
+
+
+def test_a_call_of_another_queue_changes_nothing(supervisor: Client, call: LiveCall):
+    stamp = stamp_of(supervisor)
+    LiveCallFactory()
+    assert poll(supervisor, stamp).status_code == 204
 
 
 def test_an_agent_name_with_markup_stays_text(supervisor: Client, cards: Queue):

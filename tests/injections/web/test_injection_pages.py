@@ -92,6 +92,27 @@ def test_the_detail_shows_every_attempt(browser_of: Any):
         assert words in page
 
 
+def test_an_attempt_that_could_not_be_checked_is_shown_as_not_sent(browser_of: Any):
+    made = InjectionFactory()
+    DispatchAttempt.objects.create(
+        injection=made,
+        number=1,
+        outcome=AttemptOutcome.UNVERIFIED,
+        started_at=timezone.now(),
+        finished_at=timezone.now(),
+        error="answered 500",
+    )
+    page = browser_of(Role.COMPLIANCE).get(f"/injections/{made.pk}/").content.decode()
+    assert "Not sent: call not checked" in page
+
+
+@pytest.mark.parametrize("outcome", list(AttemptOutcome))
+def test_every_outcome_of_an_attempt_has_a_badge(outcome: AttemptOutcome):
+    from injections.web.results import _ATTEMPT_BADGES
+
+    assert _ATTEMPT_BADGES[outcome].words
+
+
 def test_an_injection_of_others_is_not_there(browser_of: Any):
     assert browser_of(Role.SUPERVISOR).get(f"/injections/{InjectionFactory().pk}/").status_code == 404
 

@@ -1,51 +1,14 @@
 """What a person does in a browser, against the whole portal: keyboard, no JavaScript, screen reader rules."""
 
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.browsing import faults, open_call
 from tests.support.portal import PortalProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.service]
-CARDS = "5e9d2c00-cccc-4d4d-8e8e-0000000000c3"
-AXE = Path(__file__).parents[2] / "support" / "axe" / "axe.min.js"
-
-
-@pytest.fixture
-def sign_in(portal: PortalProcess, page: Any) -> Callable[[str], None]:
-    def as_user(name: str) -> None:
-        page.goto(f"{portal.url}/login/")
-        page.fill("#id_username", name)
-        page.fill("#id_password", portal.password)
-        page.press("#id_password", "Enter")
-        page.wait_for_selector("nav")
-
-    return as_user
-
-
-@pytest.fixture
-def new_call(portal: PortalProcess) -> Callable[..., dict[str, Any]]:
-    def make(agent: str, **fields: Any) -> dict[str, Any]:
-        return portal.simulator.create_call(agentName=agent, queueId=CARDS, stable=True, **fields)
-
-    return make
-
-
-def open_call(page: Any, agent: str) -> None:
-    page.locator(f".open:text-is('{agent}')").click()
-    page.wait_for_selector("#arm-button")
-
-
-def faults(page: Any) -> list[str]:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(
-        """async () => (await axe.run(document)).violations.map(
-            (fault) => `${fault.id}: ${fault.nodes.map((node) => node.html).join(" ").slice(0, 300)}`)"""
-    )
-    return [f"{page.url} {fault}" for fault in found]
 
 
 def test_a_barge_by_keyboard_alone_is_played_once_and_found_in_the_log(

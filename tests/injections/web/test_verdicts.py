@@ -34,7 +34,7 @@ def test_a_quiet_consenting_call_may_be_barged():
         ({"consent_reason": "consent_denied"}, False, "Agent declined", "stop"),
         ({"is_secure_paused": True}, False, "Card data being taken", "stop"),
         ({"barged_by": "Lee"}, False, "Lee is barging", "plain"),
-        ({}, True, "Recording playing", "plain"),
+        ({}, True, "Recording due or playing", "plain"),
         ({"is_held": True}, False, "Not now: on hold", "caution"),
         ({"state": "alerting"}, False, "Not yet: ringing", "caution"),
         ({"agent_participant_id": None}, False, "Not yet: ringing", "caution"),

@@ -33,6 +33,8 @@
     return added;
   }
 
+  let head = ""; // as the server wrote it: scripts put the viewer's times into what is shown
+
   function swapRows(target, fragment) {
     const fresh = fragment.querySelector("#calls");
     if (!fresh) return [];
@@ -43,7 +45,10 @@
     const open = document.getElementById("panel")?.dataset.selected;
     const before = open && document.getElementById(`c-${open}`)?.dataset.v;
     const heads = [target.querySelector("#calls-head"), fresh.querySelector("#calls-head")];
-    if (heads[0].innerHTML !== heads[1].innerHTML) heads[0].innerHTML = heads[1].innerHTML;
+    if (head !== heads[1].innerHTML) {
+      head = heads[0].innerHTML = heads[1].innerHTML;
+      window.portal.settle(heads[0]);
+    }
     const bodies = [target.querySelector("#calls-body"), fresh.querySelector("#calls-body")];
     let added = [];
     if (bodies[0] && bodies[1]) added = reconcile(...bodies);

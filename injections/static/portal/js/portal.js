@@ -134,8 +134,7 @@
   document.addEventListener("htmx:load", (event) => {
     const root = event.detail.elt;
     if (root.id === "strip") [serverNow, readAt] = [Number(root.dataset.now), performance.now()];
-    localise(root);
-    countDown(root);
+    window.portal.settle(root);
     announceFrom(root);
     const wanted = root.matches("[data-focus]") ? root : root.querySelector("[data-focus]");
     if (root !== document.body && wanted) wanted.focus({ preventScroll: false });
@@ -151,6 +150,10 @@
   const isTyping = (target) => target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
   window.portal = {
     announce,
+    settle: (root) => {
+      localise(root);
+      countDown(root);
+    },
     allowsKey: (event) =>
       toggle?.dataset.shortcuts === "on" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target),
   };

@@ -1,0 +1,95 @@
+"""Each part of the portal with a word, a shape, and what to do."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from injections.gate import GateView
+from injections.selectors import Feed, StatusSummary
+from injections.web.standing import standing
+from injections.web.watchdog import Line, lines
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+WELL = StatusSummary(
+    feed=Feed(age_s=1.0, problem=""),
+    live_calls=40,
+    waiting=0,
+    oldest_due_at=None,
+    unknown=0,
+    unconfirmed=0,
+    left_behind=0,
+    qa_waiting=0,
+    qa_failed=0,
+    oldest_qa_at=None,
+    registered_at=NOW - timedelta(seconds=30),
+    registration_problem="",
+)
+CLEAR = GateView(False, None, "", 300, 212, NOW.timestamp() + 14)
+SINCE = NOW.timestamp() - 60
+
+
+def told(name: str, gate: GateView = CLEAR, **changes: Any) -> Line:
+    stands = standing(gate, now=NOW, patience_s=20)
+    return next(line for line in lines(replace(WELL, **changes), stands, now=NOW) if line.name == name)
+
+
+def test_a_portal_that_fares_well_is_green_throughout():
+    stands = standing(CLEAR, now=NOW, patience_s=20)
+    assert {line.badge.hue for line in lines(WELL, stands, now=NOW)} == {"go"}
+
+
+TROUBLES: list[tuple[str, dict[str, Any], str, str]] = [
+    ("Genesys Cloud", {"feed": Feed(None, "")}, "caution", "Not heard yet"),
+    ("Genesys Cloud", {"feed": Feed(90.0, "")}, "caution", "Silent"),
+    ("Genesys Cloud", {"feed": Feed(1.0, "rejected")}, "stop", "Trouble"),
+    ("Call watcher", {"feed": Feed(None, "")}, "caution", "No snapshot"),
+    ("Call watcher", {"feed": Feed(90.0, "")}, "caution", "Behind"),
+    ("Circuit breaker", {"gate": replace(CLEAR, is_open=True, opened_at=SINCE)}, "stop", "Open"),
+    (
+        "Circuit breaker",
+        {"gate": replace(CLEAR, is_open=True, opened_at=SINCE, forced_by="Ada")},
+        "stop",
+        "Open by hand",
+    ),
+    ("Circuit breaker", {"gate": replace(CLEAR, is_known=False)}, "caution", "Not known"),
+    ("Request limit", {"gate": replace(CLEAR, left=0)}, "caution", "Used up"),
+    ("Request limit", {"gate": replace(CLEAR, left=20)}, "caution", "Scarce"),
+    ("Waiting injections", {"waiting": 4, "oldest_due_at": NOW - timedelta(seconds=9)}, "caution", "Late"),
+    ("Unknown outcomes", {"unknown": 2}, "unknown", "2"),
+    ("Ends not reported", {"unconfirmed": 3}, "unknown", "3"),
+    ("Lapsed leases", {"left_behind": 1}, "caution", "1"),
+    ("Events to QA", {"qa_failed": 5, "oldest_qa_at": NOW}, "caution", "5 failed"),
+    ("Events to QA", {"qa_waiting": 5, "oldest_qa_at": NOW - timedelta(minutes=2)}, "caution", "Late"),
+    ("Reports of the end", {"registration_problem": "refused"}, "caution", "Not registered"),
+    ("Reports of the end", {"registered_at": NOW - timedelta(minutes=6)}, "caution", "Not confirmed"),
+    ("Reports of the end", {"registered_at": None}, "plain", "Not yet known"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "hue", "words"), TROUBLES, ids=lambda value: str(value)[:20])
+def test_each_trouble_has_a_hue_a_shape_a_word_and_a_remedy(
+    name: str, changes: dict[str, Any], hue: str, words: str
+):
+    line = told(name, **changes)
+    assert (line.badge.hue, line.badge.words) == (hue, words)
+    assert line.badge.shape
+    assert line.words
+    if line.name != "Request limit" or hue == "go":
+        assert line.remedy
+
+
+def test_what_waits_in_good_time_is_no_trouble():
+    line = told("Waiting injections", waiting=4, oldest_due_at=NOW + timedelta(seconds=2))
+    assert (line.badge.hue, line.badge.words) == ("plain", "4")
+
+
+def test_an_open_breaker_says_since_when():
+    line = told("Circuit breaker", replace(CLEAR, is_open=True, opened_at=SINCE))
+    assert "11:59:00 UTC" in line.words
+
+
+def test_a_breaker_opened_by_a_name_with_markup_stays_text():
+    line = told("Circuit breaker", replace(CLEAR, is_open=True, opened_at=SINCE, forced_by="<b>x"))
+    assert "&lt;b&gt;x holds" in line.words
