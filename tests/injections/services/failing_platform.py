@@ -106,7 +106,7 @@ def elsewhere(url: str) -> Plant:
 
 def slow(world: World, where: Where) -> None:
     """Let the answer to the command take longer than the portal waits."""
-    world.at("checked", lambda: world.simulator.set_latency(900))
+    world.at("checked", lambda: world.simulator.set_latency(1500))
     world.at("answered", lambda: world.simulator.set_latency(0))
 
 
