@@ -1,8 +1,8 @@
 """How requests to the platform stand: the strip of every page, and the breaker in an administrator's hand."""
 
+import time
 from typing import Any, Final
 
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -45,12 +45,22 @@ def strip(request: HttpRequest) -> HttpResponseBase:
     return trigger_client_event(response, "gate-changed") if is_new else response
 
 
+# Not Django's cache: that may be Redis, and the strip has to tell of its being away.
+_feeds: dict[str, tuple[float, selectors.Feed]] = {}
+
+
 def _feed() -> selectors.Feed:
-    known: selectors.Feed | None = cache.get("feed")
-    if known is None:
+    read_at, known = _feeds.get("last", (0.0, None))
+    now_s = time.monotonic()
+    if known is None or now_s - read_at > _FEED_S:
         known = selectors.feed(now=timezone.now())
-        cache.set("feed", known, _FEED_S)
+        _feeds["last"] = now_s, known
     return known
+
+
+def forget_feed() -> None:
+    """Ask the database again with the next strip."""
+    _feeds.clear()
 
 
 @require_GET
