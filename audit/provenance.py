@@ -1,9 +1,12 @@
 """Actor and source of an HTTP request, for the log."""
 
+from collections.abc import Iterable
+
+from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest
 
 from audit.canonical import clean_text
-from audit.entry import Actor, Source
+from audit.entry import Actor, ActorKind, Source
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -11,10 +14,14 @@ def actor_of(request: HttpRequest) -> Actor:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return Actor(kind="anonymous")
-    roles = list(user.groups.order_by("name").values_list("name", flat=True))
-    if user.is_superuser:
-        roles.append("superuser")
-    return Actor(kind="user", id=str(user.pk), name=user.get_username(), role=", ".join(roles))
+    roles = list(user.groups.values_list("name", flat=True))
+    return actor_for(user, roles=[*roles, *(["superuser"] if user.is_superuser else [])])
+
+
+def actor_for(user: AbstractUser, *, roles: Iterable[str], kind: ActorKind = "user") -> Actor:
+    """Return `user` as an actor: by the name that people know, with the roles of this moment."""
+    name = user.get_full_name() or user.get_username()
+    return Actor(kind=kind, id=str(user.pk), name=name, role=", ".join(sorted(roles)))
 
 
 def source_of(request: HttpRequest) -> Source:

@@ -1,5 +1,6 @@
 """Mistakes in the configuration, each with an id and what to do. `manage.py check` lists them."""
 
+import base64
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -102,6 +103,36 @@ def allowed_hosts(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
             "ALLOWED_HOSTS contains '*'.",
             hint="List the names by which browsers and load balancers reach the portal.",
             id="portal.E007",
+        )
+
+
+@register
+def shared_keys(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """A key that each machine makes for itself is not the one with which another signed."""
+    if not settings.REDIS_URL:
+        return
+    for name in (*_KEYS, "QA_WEBHOOK_SECRET"):
+        if not (os.environ.get(name) or os.environ.get(f"{name}_FILE")):
+            yield Error(
+                f"REDIS_URL is set, so several machines work together, but {name} is this machine's own.",
+                hint=f"Set {name}, or {name}_FILE, to the same value on all of them.",
+                id="portal.E008",
+            )
+
+
+@register
+def qa_secret(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """A secret in the form of Standard Webhooks is base64 after its prefix."""
+    secret = settings.QA_WEBHOOK_SECRET
+    if not secret.startswith("whsec_"):
+        return
+    try:
+        base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        yield Error(
+            "QA_WEBHOOK_SECRET begins with whsec_, but what follows is not base64.",
+            hint="Copy the secret again, whole.",
+            id="portal.E009",
         )
 
 

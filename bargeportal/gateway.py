@@ -50,6 +50,8 @@ class Gateway(BaseHandler):
         super().__init__()
         self.load_middleware()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        # A platform that hangs may hold every thread; that the portal lives must be told all the same.
+        self._reserve = ThreadPoolExecutor(1, thread_name_prefix="health")
         self._most_body_bytes = most_body_bytes
         self._body_within_s = body_within_s
 
@@ -68,7 +70,9 @@ class Gateway(BaseHandler):
         except BodyRefused as refusal:
             await _send_refusal(refusal, send)
             return
-        answer = await self.in_thread(self._answer, scope, body, received_at)
+        pool = self._reserve if scope["path"] == "/health" else self._pool
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(pool, self._answer, scope, body, received_at)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.first, "more_body": answer.rest is not None})
         if answer.rest is not None:
@@ -80,7 +84,8 @@ class Gateway(BaseHandler):
 
     def close(self) -> None:
         """Take no more work. Requests under way end by themselves."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._reserve):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _answer(self, scope: Scope, body: IO[bytes], received_at: float) -> Answer:
         """Answer one request, wholly within this thread."""

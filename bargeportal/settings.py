@@ -45,6 +45,12 @@ QA_WEBHOOK_SECRET = env.secret("QA_WEBHOOK_SECRET") or stored_key(PORTAL_DATA_DI
 
 # --- Injecting ----------------------------------------------------------------------------------------------
 INJECT_AUDIO_HOSTS = env.words("INJECT_AUDIO_HOSTS")
+INJECT_RATE_PER_MINUTE = env.integer(
+    "INJECT_RATE_PER_MINUTE", 600, least=1, most=100_000
+)  # of one API client
+INJECT_QUEUE_LIMIT = env.integer(
+    "INJECT_QUEUE_LIMIT", 10_000, least=1, most=1_000_000
+)  # injections that wait
 INJECT_DEADLINE_S = env.integer("INJECT_DEADLINE_S", 20, least=1, most=300)
 INJECT_ARMED_S = 15  # an armed barge is safe again after this many seconds
 
@@ -185,6 +191,15 @@ REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False, "AUTH_HEADER_PREFIX": "To
 REDIS_URL = env.text("REDIS_URL")
 # Without Redis there is one machine, whose worker (`manage.py work`) takes what is due from the table itself.
 CELERY_BROKER_URL = REDIS_URL
+# What API clients asked for in the last minute; on one machine each process counts for itself.
+if REDIS_URL:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        }
+    }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "injections.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "deliver-qa": {"task": "injections.deliver_qa", "schedule": 1.0, "options": {"expires": 5}},

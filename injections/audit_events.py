@@ -73,6 +73,22 @@ def injection_moved(
     )
 
 
+def answered_late(
+    injection: InjectionRequest, *, details: Mapping[str, Any], at: datetime, by: Caller
+) -> Entry:
+    """Return the record of an answer that came after its request had been given up as doubtful, or was settled."""
+    return Entry(
+        action="injection.answered_late",
+        outcome="done",
+        actor=by.actor,
+        source=by.source,
+        subject=injection_subject(injection),
+        summary="The platform's answer came after its request had been settled or given up as doubtful.",
+        details=recordable(details),
+        occurred_at=at,
+    )
+
+
 def injection_facts(injection: InjectionRequest) -> dict[str, Any]:
     """Return what was asked for, with the digest of the recording: an address alone proves nothing."""
     clip = injection.clip

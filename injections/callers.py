@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
 
-from audit.entry import Actor, Source
+from audit.entry import Actor, ActorKind, Source
+from audit.provenance import actor_for, source_of
 from injections.roles import Action, Role, may
 
 if TYPE_CHECKING:
@@ -58,16 +59,6 @@ def caller_of(request: HttpRequest) -> Caller:
     return caller
 
 
-def source_of(request: HttpRequest) -> Source:
-    """Return where `request` came from."""
-    return Source(
-        ip=request.META.get("REMOTE_ADDR") or "",
-        user_agent=request.headers.get("User-Agent", "")[:300],
-        request_id=getattr(request, "request_id", ""),
-        where=f"{request.method} {request.path}"[:300],
-    )
-
-
 def system_caller(*, where: str) -> Caller:
     """Return the portal itself as the one who acts, from the worker or command `where`."""
     return Caller(
@@ -88,14 +79,10 @@ def _caller(request: HttpRequest) -> Caller:
     if not isinstance(user, User):
         return anonymous_caller(request)
     roles = roles_of(user)
+    kind: ActorKind = "api_client" if Role.API_CLIENT in roles else "user"
     return Caller(
         user=user,
         roles=roles,
-        actor=Actor(
-            kind="api_client" if Role.API_CLIENT in roles else "user",
-            id=str(user.pk),
-            name=user.get_full_name() or user.get_username(),
-            role=", ".join(sorted(roles)),
-        ),
+        actor=actor_for(user, roles=roles, kind=kind),
         source=source_of(request),
     )

@@ -47,7 +47,7 @@ class GateView:
 class _Seen:
     """What this process saw last, so that a platform that works costs one update a try and not two."""
 
-    is_quiet: bool = False  # closed, and no failure on record
+    is_closed: bool = False
 
 
 _seen = _Seen()
@@ -71,24 +71,32 @@ def ask(*, requests: int = REQUESTS_A_TRY, is_for_board: bool = False) -> Hold |
         return asked, reserved
 
     state = _update(change)
-    _seen.is_quiet = state == BreakerState()
+    _seen.is_closed = state is not None and not state.is_open
     return found[0]
 
 
 def report(error: GenesysError | None) -> None:
     """Tell what came of it: None, or how it failed. A refusal is the answer of a platform that works."""
-    if error is None and _seen.is_quiet:
-        return  # nothing to forgive; what the platform counts is told with the next question
+    if error is None and _seen.is_closed:
+        return  # nothing to close; what the platform counts is told with the next question
 
     def change(state: BreakerState, spent: BudgetState, now: float) -> tuple[BreakerState, BudgetState]:
         spent = _learned(spent, now=now)
         if isinstance(error, RateLimited):
-            return state, budget.exhausted(spent, retry_after_s=error.retry_after or 1.0, now=now)
+            pause_s = 1.0 if error.retry_after is None else error.retry_after
+            return state, budget.exhausted(spent, retry_after_s=pause_s, now=now)
         if isinstance(error, NotSent | Unavailable | Ambiguous):
             return breaker.failed(state, now=now), spent
         return breaker.succeeded(state), spent
 
-    _seen.is_quiet = _update(change) == BreakerState()
+    state = _update(change)
+    _seen.is_closed = state is not None and not state.is_open
+
+
+def give_back() -> None:
+    """Tell that a request which was let go never went: it may have been the probe that all others wait for."""
+    if not _seen.is_closed:
+        _update(lambda state, spent, now: (breaker.given_back(state, now=now), spent))
 
 
 def _learned(spent: BudgetState, *, now: float) -> BudgetState:
@@ -129,8 +137,8 @@ def force_open(*, by: str) -> None:
 
 
 def close() -> None:
-    """Let everything through again, whoever or whatever had opened the breaker. Raises StateUnavailable."""
-    _update_or_raise(lambda _, spent, now: (BreakerState(), spent))
+    """Let everything through again, whoever or whatever had stopped it. Raises StateUnavailable."""
+    _update_or_raise(lambda *_: (BreakerState(), BudgetState()))
 
 
 _Change = Callable[[BreakerState, BudgetState, float], tuple[BreakerState, BudgetState]]
@@ -156,4 +164,7 @@ def _update_or_raise(change: _Change) -> BreakerState:
 
 def _parsed(data: Data | None) -> tuple[BreakerState, BudgetState]:
     data = data or {}
-    return breaker.from_data(data.get("breaker")), budget.from_data(data.get("budget"))
+    try:
+        return breaker.from_data(data.get("breaker")), budget.from_data(data.get("budget"))
+    except (KeyError, TypeError, ValueError):  # written by another version: it is learned anew
+        return BreakerState(), BudgetState()

@@ -122,6 +122,8 @@ _ALL: Final = (
     ),
     Reason("call_ended", "the call ended before the recording did", "Nothing more can be played into it."),
     Reason("cancelled_by_user", "it was cancelled before it was sent", "Nothing was played."),
+    Reason("queue_full", "too many requests wait already", "Nothing was played. Try again in a few seconds."),
+    Reason("too_late", "it was sent or had ended already", "It can no longer be taken back."),
     Reason(
         "settled_not_played",
         "a compliance officer found that it was not played",

@@ -7,7 +7,8 @@ one does (SQLite without fsync: what it holds is learned again in a minute, and 
 import json
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -45,19 +46,13 @@ class FileState:
 
     def read(self, key: str) -> Data | None:
         """Return what is kept under `key`, or None."""
-        try:
-            return self._read(self._connection(), key)
-        except sqlite3.Error as error:
-            raise StateUnavailable(str(error)) from error
+        with self._usable() as connection:
+            return self._read(connection, key)
 
     def update(self, key: str, change: Callable[[Data | None], Data]) -> Data:
         """Replace what is kept under `key`, holding the file's lock for the moment of it."""
-        try:
-            connection = self._connection()
+        with self._usable() as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise StateUnavailable(str(error)) from error
-        with connection:
             data = change(self._read(connection, key))
             connection.execute(
                 "INSERT INTO state VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data",
@@ -65,9 +60,28 @@ class FileState:
             )
         return data
 
+    @contextmanager
+    def _usable(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._connection()
+        except (
+            sqlite3.OperationalError
+        ) as error:  # locked too long, not writable: the file itself may be sound
+            raise StateUnavailable(str(error)) from error
+        except sqlite3.Error as error:
+            self._begin_anew()
+            raise StateUnavailable(str(error)) from error
+
+    def _begin_anew(self) -> None:
+        """Remove a damaged file, as a power cut may leave it; the next to ask makes another."""
+        self._local = threading.local()
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
     def _read(self, connection: sqlite3.Connection, key: str) -> Data | None:
         row = connection.execute("SELECT data FROM state WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        return None if row is None else _parsed(row[0])
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -112,4 +126,9 @@ class RedisState:
 
 
 def _parsed(raw: Any) -> Data | None:
-    return None if raw is None else json.loads(raw)
+    """Return what `update` wrote; None for nothing, and for what nobody here wrote."""
+    try:
+        data = None if raw is None else json.loads(raw)
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None

@@ -23,7 +23,7 @@ def sweep_table(**_: Any) -> None:
     """Settle what was left behind, then nudge each due injection by its id."""
     sweep.sweep(by=system_caller(where="sweep"))
     for injection_id in sweep.due_injections():
-        dispatch_injection.delay(str(injection_id))
+        dispatch_injection.apply_async(args=(str(injection_id),), expires=5)
 
 
 @shared_task(name="injections.deliver_qa", ignore_result=True, soft_time_limit=60, time_limit=90, expires=5)

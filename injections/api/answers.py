@@ -7,7 +7,7 @@ from injections.lifecycle import Status
 from injections.reasons import REASONS
 
 # Refusals that say something else than "this call, now, not".
-_REFUSED: Final[dict[str, int]] = {"call_busy": 409, "rate_limited": 429}
+_REFUSED: Final[dict[str, int]] = {"call_busy": 409, "queue_full": 429}
 _ACCEPTED: Final = frozenset({Status.DISPATCHED, Status.COMPLETED, Status.UNCONFIRMED})
 _WAITING: Final = frozenset({Status.REQUESTED, Status.QUEUED, Status.DISPATCHING})
 
@@ -34,7 +34,7 @@ def answer_for(
     """Return the answer for an injection in `status`; `is_unverified` when the call could not even be checked."""
     if status in _ACCEPTED or (interaction_id and status in {Status.FAILED, Status.CANCELLED}):
         text = message or "The recording was accepted."
-        return _answer(201, status, text, interaction_id, code)
+        return _answer(201, status, text, interaction_id or request_id, code)
     if status in _WAITING:
         return _answer(
             202, "queued", message or "It must wait. Ask again.", request_id, code, needs_location=True
@@ -48,7 +48,7 @@ def answer_for(
     if status is Status.CANCELLED:
         return _answer(409, status, message, request_id, code)
     http_status = _REFUSED.get(code, 403)
-    text = message if http_status == 409 else f"Injection blocked: {message}"
+    text = message if http_status != 403 else f"Injection blocked: {message}"
     return _answer(http_status, status, text, request_id, code)
 
 

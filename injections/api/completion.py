@@ -12,8 +12,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from rest_framework import serializers
 
+from audit.provenance import source_of
 from injections.api.fields import StrictId, StrictUUID
-from injections.callers import anonymous_caller, source_of
+from injections.callers import anonymous_caller
 from injections.services.completion import OUTCOMES, Completion, record_completion
 from injections.services.refusals import record_refusal
 

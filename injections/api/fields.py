@@ -95,6 +95,9 @@ class StrictSerializer(serializers.Serializer[Any]):
             unknown = sorted(set(data) - set(self.fields))
             if unknown:
                 raise serializers.ValidationError(
-                    {name[:50]: "Unknown field. Remove it, or correct its name." for name in unknown[:5]}
+                    {
+                        ascii(name)[1:-1][:50]: "Unknown field. Remove it, or correct its name."
+                        for name in unknown[:5]
+                    }
                 )
         return super().to_internal_value(data)

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import math
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, MethodNotAllowed, Throttled, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,6 +18,7 @@ from injections import media
 from injections.api.answers import answer_for
 from injections.api.problems import DatabaseAway, first_fault
 from injections.api.serializers import InjectBody, location_of
+from injections.api.throttling import ClientRate
 from injections.callers import Caller, anonymous_caller, caller_of
 from injections.genesys.payload import BadAudioUrl, level_url, validate_source_url
 from injections.lifecycle import Status
@@ -28,12 +30,15 @@ from injections.services.refusals import record_refusal
 from injections.services.submission import Command, KeyReused, inject
 
 _LONGEST_KEY: Final = 255
+_QUEUE_FULL_WAIT_S: Final = 2
 
 
 class InjectView(APIView):
     """Play a recording into a live call. Every attempt is on record, refused ones too."""
 
     permission_classes = ()  # decided in `post`: a refusal has the contract's body, and a record
+    throttle_classes = (ClientRate,)
+    http_method_names = ("post",)
 
     def post(self, request: Request) -> Response:
         """Check the call and its consent, then send the command once (contract: POST /inject)."""
@@ -76,7 +81,25 @@ class InjectView(APIView):
             response = _answer_body(503, "bad_request", str(DatabaseAway.default_detail))
             response["Retry-After"] = str(DatabaseAway.wait)
             return response
+        if isinstance(exc, Throttled):
+            response = _over_rate(self.request, str(exc.detail))
+            wait_s: float | None = getattr(exc, "wait", None)
+            response["Retry-After"] = str(1 if wait_s is None else max(1, math.ceil(wait_s)))
+            return response
+        if isinstance(exc, MethodNotAllowed):
+            response = _answer_body(
+                405, "bad_request", "Only POST is answered here. Send the command with POST."
+            )
+            response["Allow"] = "POST"
+            return response
         return super().handle_exception(exc)
+
+
+def _over_rate(request: Request, message: str) -> Response:
+    """Refuse a client that asks for too much; the first time in each minute it is on record."""
+    if getattr(request._request, "is_first_over_rate", False):
+        return _refuse(caller_of(_http(request)), 429, "rate_limited", message)
+    return _answer_body(429, "rate_limited", message)
 
 
 def _http(request: Request) -> HttpRequest:
@@ -163,6 +186,8 @@ def _answer(injection: InjectionRequest, *, is_replay: bool) -> Response:
     response = Response(answer.body, status=answer.http_status)
     if answer.needs_location:
         response["Location"] = location_of(injection)
+    if answer.http_status == 429:
+        response["Retry-After"] = str(_QUEUE_FULL_WAIT_S)
     if is_replay:
         response["Idempotent-Replayed"] = "true"
     return response

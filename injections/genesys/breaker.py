@@ -53,8 +53,17 @@ def ask(state: BreakerState, *, now: float) -> tuple[Verdict, BreakerState]:
 
 
 def succeeded(state: BreakerState) -> BreakerState:
-    """Return the state after the platform has answered like one that works."""
-    return state if state.forced_by else BreakerState()
+    """Return the state after the platform has answered like one that works.
+
+    An open breaker closes; a closed one forgets nothing: five failures in 30 s are five, whatever worked between them.
+    """
+    return BreakerState() if state.is_open and not state.forced_by else state
+
+
+def given_back(state: BreakerState, *, now: float) -> BreakerState:
+    """Return the state after a request that was let go never went: if it was the probe, another may probe now."""
+    is_probing = state.is_open and not state.forced_by and state.probe_at is not None
+    return replace(state, probe_at=now) if is_probing else state
 
 
 def failed(state: BreakerState, *, now: float) -> BreakerState:

@@ -12,6 +12,7 @@ from .types import RateReading
 
 WINDOW_S: Final = 60.0
 ALLOWED: Final = 300  # per token and minute, until the platform says otherwise
+LEAST_ALLOWED: Final = 2 * 3  # with less not one injection could ever go, and nothing better be learned
 BOARD_SHARE: Final = 0.5  # what the board may spend; the rest is for dispatch alone
 MARGIN: Final = 2  # left over for requests that nobody reserved, such as a renewed token's repeat
 
@@ -52,12 +53,16 @@ def heard(state: BudgetState, reading: RateReading, *, now: float) -> BudgetStat
     is_new_window = ends_at > current.ends_at + 5
     used = reading.count if is_new_window else max(current.used, reading.count)
     board = 0 if is_new_window else current.board_used
-    return BudgetState(allowed=reading.allowed, used=used, board_used=board, ends_at=ends_at)
+    allowed = max(reading.allowed, LEAST_ALLOWED)
+    return BudgetState(allowed=allowed, used=used, board_used=board, ends_at=min(ends_at, now + WINDOW_S))
 
 
 def exhausted(state: BudgetState, *, retry_after_s: float, now: float) -> BudgetState:
-    """Return the state after a 429: nothing more until the platform's own pause has passed."""
-    return replace(state, used=max(state.used, state.allowed), ends_at=now + retry_after_s)
+    """Return the state after a 429: nothing more until the platform's own pause has passed, at most one window.
+
+    A longer pause concerns the request that was told so; to believe it for all would stop them for a day on one answer.
+    """
+    return replace(state, used=max(state.used, state.allowed), ends_at=now + min(retry_after_s, WINDOW_S))
 
 
 def left(state: BudgetState, *, now: float) -> int:

@@ -75,12 +75,16 @@ class Watcher:
         present = {
             UUID(line.conversation_id) for line in activity.observations if _is_uuid(line.conversation_id)
         }
-        fresh = self._read_what_is_new(present)
+        read = self._choose(present)
+        fresh = self._read_calls(read)
         with self._writing:
             # What an event has told since this snapshot began is newer than what was read for it.
             newer = set(LiveCall.objects.filter(seen_at__gt=seen_at).values_list("pk", flat=True))
             states = [state for one, state in fresh.items() if one not in newer]
             store_calls(states, consent_key=self._consent_key, seen_at=seen_at)
+            self._doubtful.difference_update(
+                read
+            )  # only now: what could not be written down is still in doubt
             if activity.truncated:
                 note_feed(snapshot_at=seen_at, problem="The platform cut its list of live calls short.")
             else:
@@ -97,17 +101,14 @@ class Watcher:
             elif _is_uuid(body.get("id")):
                 forget_calls([UUID(body["id"])])
 
-    def _read_what_is_new(self, present: set[UUID]) -> dict[UUID, LiveCallState]:
-        """Read the calls that are new, and after a gap all others; what the budget does not allow comes next time."""
+    def _choose(self, present: set[UUID]) -> list[UUID]:
+        """Return which calls to read: the new ones, after a gap all; what the budget does not allow comes next time."""
         if self._missed_events.is_set():
             self._missed_events.clear()
             self._doubtful |= _known_calls()
         self._doubtful &= present
         wanted = sorted((present - _known_calls()) | self._doubtful)
-        affordable = wanted[: _affordable(len(wanted))]
-        fresh = self._read_calls(affordable)
-        self._doubtful -= set(affordable)
-        return fresh
+        return wanted[: _affordable(len(wanted))]
 
     def _read_calls(self, wanted: list[UUID]) -> dict[UUID, LiveCallState]:
         found = self._readers.map(lambda one: (one, self._client.fetch_conversation(str(one))), wanted)

@@ -19,7 +19,7 @@ class DispatchAttempt(models.Model):
     outcome = models.CharField(max_length=12, choices=AttemptOutcome.choices, default=AttemptOutcome.INTENDED)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
-    # Milliseconds since this try began, on a monotonic clock.
+    # Milliseconds since the request was received, on a monotonic clock.
     checked_ms = models.FloatField(null=True)  # empty: the call could not be checked, no command left
     sent_ms = models.FloatField(null=True)
     answered_ms = models.FloatField(null=True)

@@ -8,26 +8,22 @@ from audit.entry import Entry
 from injections import gate
 from injections.callers import Caller
 from injections.roles import Action
-from injections.services.refusals import record_refusal
-
-
-class NotAllowed(Exception):
-    """Only an administrator works the breaker."""
+from injections.services.refusals import require
 
 
 def open_breaker(*, by: Caller) -> None:
     """Hold back every request to the platform until the breaker is closed by hand.
 
-    Raises NotAllowed, StateUnavailable.
+    Raises NotPermitted, StateUnavailable.
     """
-    _require(by)
+    require(Action.WORK_BREAKER, attempt="open the circuit breaker", by=by)
     _record(action="breaker.opened", summary=f"{by.label} opened the circuit breaker by hand.", by=by)
     gate.force_open(by=by.actor.name)
 
 
 def close_breaker(*, by: Caller) -> None:
-    """Let requests go to the platform again. Raises NotAllowed, StateUnavailable."""
-    _require(by)
+    """Let requests go to the platform again. Raises NotPermitted, StateUnavailable."""
+    require(Action.WORK_BREAKER, attempt="close the circuit breaker", by=by)
     _record(action="breaker.closed", summary=f"{by.label} closed the circuit breaker by hand.", by=by)
     gate.close()
 
@@ -48,14 +44,3 @@ def _record(*, action: str, summary: str, by: Caller) -> None:
                 occurred_at=timezone.now(),
             )
         )
-
-
-def _require(by: Caller) -> None:
-    if not by.may(Action.WORK_BREAKER):
-        record_refusal(
-            action="breaker.refused",
-            code="not_permitted",
-            summary=f"{by.label} tried to work the circuit breaker.",
-            by=by,
-        )
-        raise NotAllowed("Only an administrator opens or closes the breaker.")

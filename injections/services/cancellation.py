@@ -10,7 +10,7 @@ from injections.callers import Caller
 from injections.lifecycle import CANCELLABLE, Status
 from injections.models import InjectionRequest
 from injections.roles import Action
-from injections.services.refusals import record_refusal
+from injections.services.refusals import record_refusal, require
 from injections.services.transitions import explained, move
 
 
@@ -27,12 +27,14 @@ def cancel_injection(*, injection_id: UUID, by: Caller) -> InjectionRequest:
 
     Raises:
         InjectionRequest.DoesNotExist: there is none of that id that the caller asked for.
-        NotCancellable: it has been sent or has ended. Recorded.
+        NotPermitted, NotCancellable: the role does not allow it; it has been sent or has ended. Recorded.
     """
     injection = InjectionRequest.objects.select_related("clip").get(pk=injection_id, requested_by=by.user)
-    is_allowed = by.may(Action.CANCEL_INJECTION)
+    require(
+        Action.CANCEL_INJECTION, attempt="cancel an injection", subject=injection_subject(injection), by=by
+    )
     with transaction.atomic(durable=True):
-        is_moved = is_allowed and move(
+        is_moved = move(
             injection,
             Status.CANCELLED,
             at=timezone.now(),
@@ -45,7 +47,7 @@ def cancel_injection(*, injection_id: UUID, by: Caller) -> InjectionRequest:
     injection.refresh_from_db()
     record_refusal(
         action="injection.cancel_refused",
-        code="" if is_allowed else "not_permitted",
+        code="too_late",
         summary=f"{by.actor.name} tried to cancel an injection that is {injection.status}.",
         subject=injection_subject(injection),
         by=by,

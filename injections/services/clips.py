@@ -22,7 +22,7 @@ from injections.callers import Caller
 from injections.models import AudioClip
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Action
-from injections.services.refusals import record_refusal
+from injections.services.refusals import NotPermitted, record_refusal, require
 
 LEVELLED: Final = "wav_16k"  # the rendition that is played when level normalisation is asked for
 # What the platform plays (contract: Dispatch): the address of a recording ends in one of these.
@@ -31,10 +31,6 @@ PLAYABLE: Final = ("wav", "mp3", "ogg")
 
 class ClipNotInState(Exception):
     """The recording is no longer in the state that this step starts from."""
-
-
-class NotAllowed(Exception):
-    """This person may not take this step; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +49,9 @@ def upload_clip(
 
     Raises:
         AudioRefused: code and sentence say why.
-        NotAllowed: the caller may not upload.
+        NotPermitted: the caller may not upload.
     """
-    _require(by, Action.UPLOAD_CLIP, what=f"upload “{title}”")
+    require(Action.UPLOAD_CLIP, attempt=f"upload “{title}”", by=by)
     with tempfile.TemporaryDirectory(prefix="upload-") as folder:
         try:
             examined = _examine(file, Path(folder))
@@ -72,19 +68,21 @@ def upload_clip(
 
 
 def approve_clip(*, clip_id: UUID, by: Caller) -> AudioClip:
-    """Approve a recording that another person uploaded. Raises ClipNotInState, NotAllowed."""
+    """Approve a recording that another person uploaded. Raises ClipNotInState, NotPermitted."""
     return _decide(clip_id, ClipStatus.APPROVED, reason="", by=by)
 
 
 def reject_clip(*, clip_id: UUID, reason: str, by: Caller) -> AudioClip:
-    """Reject a recording, saying why. Raises ClipNotInState, NotAllowed."""
+    """Reject a recording, saying why. Raises ClipNotInState, NotPermitted, ValueError for an empty reason."""
+    if not reason.strip():
+        raise ValueError("A recording is rejected with a reason.")
     return _decide(clip_id, ClipStatus.REJECTED, reason=reason, by=by)
 
 
 def retire_clip(*, clip_id: UUID, by: Caller) -> AudioClip:
-    """Take a recording out of use; it is kept, for it may have been played. Raises ClipNotInState, NotAllowed."""
+    """Take a recording out of use; it is kept, for it may have been played. Raises ClipNotInState, NotPermitted."""
     clip = AudioClip.objects.get(pk=clip_id)
-    _require(by, Action.RETIRE_CLIP, what=f"retire “{clip.title}”", clip=clip)
+    require(Action.RETIRE_CLIP, attempt=f"retire “{clip.title}”", subject=Subject(clip_id=clip.pk), by=by)
     return _move(
         clip,
         from_statuses=(ClipStatus.DRAFT, ClipStatus.APPROVED, ClipStatus.REJECTED),
@@ -96,7 +94,9 @@ def retire_clip(*, clip_id: UUID, by: Caller) -> AudioClip:
 
 def _decide(clip_id: UUID, to: ClipStatus, *, reason: str, by: Caller) -> AudioClip:
     clip = AudioClip.objects.get(pk=clip_id)
-    _require(by, Action.APPROVE_CLIP, what=f"decide about “{clip.title}”", clip=clip)
+    require(
+        Action.APPROVE_CLIP, attempt=f"decide about “{clip.title}”", subject=Subject(clip_id=clip.pk), by=by
+    )
     if by.user is not None and clip.uploaded_by_id == by.user.pk:
         _refuse(
             by, f"{by.actor.name} uploaded “{clip.title}”: another person must decide about it.", clip=clip
@@ -204,17 +204,12 @@ def _store(name: str, content: "File[bytes]") -> None:
     default_storage.save(name, content)
 
 
-def _require(by: Caller, action: Action, *, what: str, clip: AudioClip | None = None) -> None:
-    if not by.may(action):
-        _refuse(by, f"{by.actor.name or 'Somebody'} may not {what}.", clip=clip)
-
-
-def _refuse(by: Caller, sentence: str, *, clip: AudioClip | None) -> None:
+def _refuse(by: Caller, sentence: str, *, clip: AudioClip) -> None:
     record_refusal(
         action="clip.refused",
         code="not_permitted",
         summary=sentence,
-        subject=Subject(clip_id=None if clip is None else clip.pk),
+        subject=Subject(clip_id=clip.pk),
         by=by,
     )
-    raise NotAllowed(sentence)
+    raise NotPermitted(sentence)

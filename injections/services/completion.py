@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit import services as audit
@@ -18,7 +18,7 @@ from audit.entry import Actor, Entry, Source, Subject
 from injections.callers import Caller
 from injections.lifecycle import SETTLEABLE, Status
 from injections.models import CompletionEvent, InjectionRequest
-from injections.services.transitions import explained, move
+from injections.services.transitions import LONGEST_PLAYING, explained, longest_playing, move
 
 OUTCOMES: Final = ("completed", "failed", "cancelled", "call_ended")
 _SETTLED: Final[dict[str, tuple[Status, str]]] = {
@@ -28,6 +28,7 @@ _SETTLED: Final[dict[str, tuple[Status, str]]] = {
     "call_ended": (Status.FAILED, "call_ended"),
 }
 # Clocks of platform and portal may differ by this much when an event is matched by its time.
+_ANSWER_LOST: Final = (Status.UNKNOWN, Status.UNCONFIRMED)
 _CLOCK_SKEW: Final = timedelta(seconds=5)
 
 
@@ -91,15 +92,25 @@ def _injection_of(event: CompletionEvent) -> InjectionRequest | None:
         return named
     if InjectionRequest.objects.filter(interaction_id=event.interaction_id).exists():
         return None  # its end is known already
-    # Only a request whose answer was lost may be found by call and time, and only when it is the only one.
-    lost = rows.filter(
-        status__in=(Status.UNKNOWN, Status.UNCONFIRMED),
-        interaction_id="",
+    # Only a request whose answer was lost may be found by call and time, and only when no other can be meant: whatever
+    # else was sent into this call since, or is on its way now, has a better claim to an event without a known id.
+    sent = InjectionRequest.objects.select_related("clip").filter(
         conversation_id=event.conversation_id,
         participant_id=event.participant_id,
-        sent_at__lte=event.happened_at + _CLOCK_SKEW,
-    )[:2]
-    return lost[0] if len(lost) == 1 else None
+        sent_at__gte=event.happened_at - LONGEST_PLAYING - _CLOCK_SKEW,
+    )
+    open_ones = sent.filter(Q(interaction_id="", status__in=_ANSWER_LOST) | Q(status=Status.DISPATCHING))[:2]
+    if len(open_ones) != 1 or open_ones[0].status not in _ANSWER_LOST:
+        return None
+    lost = open_ones[0]
+    is_in_its_time = (
+        lost.sent_at is not None
+        and lost.sent_at - _CLOCK_SKEW
+        <= event.happened_at
+        <= lost.sent_at + longest_playing(lost) + _CLOCK_SKEW
+    )
+    is_last = not sent.filter(sent_at__gt=lost.sent_at).exists()
+    return lost if is_in_its_time and is_last else None
 
 
 def _events_of(injection: InjectionRequest) -> QuerySet[CompletionEvent]:
@@ -112,6 +123,25 @@ def _events_of(injection: InjectionRequest) -> QuerySet[CompletionEvent]:
         conversation_id=injection.conversation_id,
         participant_id=injection.participant_id,
         happened_at__gte=injection.sent_at - _CLOCK_SKEW,
+    )
+
+
+def match_recent_events(*, since: datetime, limit: int, source: Source) -> int:
+    """Match the events since `since` that found no injection when they came; return how many found theirs."""
+    loose = list(CompletionEvent.objects.filter(injection__isnull=True, received_at__gt=since)[:limit])
+    if not loose:
+        return 0
+    # Strangers' events stay loose for good: one question for all of them, and work only where somebody waits.
+    awaited = InjectionRequest.objects.filter(
+        Q(interaction_id__in=[event.interaction_id for event in loose], status__in=sorted(SETTLEABLE))
+        | Q(conversation_id__in=[event.conversation_id for event in loose], status__in=_ANSWER_LOST)
+    ).values_list("interaction_id", "conversation_id")
+    interactions = {interaction_id for interaction_id, _ in awaited}
+    calls = {conversation_id for _, conversation_id in awaited}
+    return sum(
+        match_event(event_id=event.pk, source=source)
+        for event in loose
+        if event.interaction_id in interactions or event.conversation_id in calls
     )
 
 

@@ -38,6 +38,7 @@ from injections.services.tries import (
 
 Look = Callable[[], CallState]
 _OLDEST_RULING: Final = timedelta(seconds=1)
+_LONGEST_COMMAND: Final = timedelta(seconds=12)  # connecting, sending, waiting for the answer
 
 
 def dispatch_injection(
@@ -83,13 +84,15 @@ def dispatch_taken(
     The gate has let it through; what the platform answers is reported to the gate. `ruled_at` is when the portal's own
     rules allowed it: within a second that still holds, later they are asked again.
     """
+    began_at = timezone.now()
     if not _is_in_time(injection, stopwatch):
+        gate.give_back()
         expire(injection, by=by)
         return
     try:
         state = look()
     except GenesysError as error:
-        record_failure(injection, error, attempt=None, stopwatch=stopwatch, by=by)
+        record_failure(injection, error, attempt=None, began_at=began_at, stopwatch=stopwatch, by=by)
         gate.report(error)
         return
     injection.checked_ms = stopwatch.ms()
@@ -102,6 +105,7 @@ def dispatch_taken(
         return
     attempt = intend(injection, evidence=_evidence(state), by=by)
     if attempt is None:
+        gate.report(None)
         injection.refresh_from_db()
     else:
         _send(injection, attempt, stopwatch=stopwatch, by=by)
@@ -117,6 +121,7 @@ def _send(injection: InjectionRequest, attempt: DispatchAttempt, *, stopwatch: S
             is_wanted=lambda: _is_in_time(injection, stopwatch),
         )
     except NotWanted:
+        gate.give_back()
         expire(injection, attempt=attempt, by=by)
     except GenesysError as error:
         record_failure(injection, error, attempt=attempt, stopwatch=stopwatch, by=by)
@@ -133,9 +138,11 @@ def _is_in_time(injection: InjectionRequest, stopwatch: Stopwatch) -> bool:
     a day on which the request has not been made yet is no day to play it.
     """
     now = timezone.now()
+    # Whoever still sends when his lease is about to lapse may be doubted, and the call given free, before he is heard.
+    is_mine = injection.lease_until is None or now < injection.lease_until - _LONGEST_COMMAND
     allowed_ms = (injection.deadline_at - injection.requested_at).total_seconds() * 1000
     is_sane = now > injection.requested_at - CLOCK_SKEW
-    return is_sane and now < injection.deadline_at and stopwatch.ms() < allowed_ms
+    return is_mine and is_sane and now < injection.deadline_at and stopwatch.ms() < allowed_ms
 
 
 def _objection(injection: InjectionRequest) -> Objection | None:
@@ -166,7 +173,8 @@ def _refuse(
     code, message = ("", "") if against is None else (against.code, against.message)
     if not decision.allowed:
         code = decision.reasons[0]
-        if code in {"consent_missing", "consent_denied"} and injection.tries > 0:
+        was_given = injection.sent_at is not None  # at an earlier try, or nothing would have been sent
+        if code in {"consent_missing", "consent_denied"} and was_given:
             code = "consent_withdrawn"
         message = reason(code).sentence
     with transaction.atomic(durable=True):

@@ -17,6 +17,8 @@ from audit.entry import Entry
 from injections.audit_events import injection_subject
 from injections.callers import Caller
 from injections.models import QaEvent
+from injections.roles import Action
+from injections.services.refusals import require
 
 _LONGEST_PAUSE: Final = timedelta(days=1)
 _LEASE: Final = timedelta(seconds=60)
@@ -36,7 +38,10 @@ def deliver_event(*, number: int) -> bool:
     if claimed.update(due_at=now + _LEASE) != 1:
         return False
     event = QaEvent.objects.get(pk=number)
-    problem = _send(event, now=now)
+    try:
+        problem = _send(event, now=now)
+    except ValueError:  # check portal.E009
+        problem = "not sent: QA_WEBHOOK_SECRET cannot be read"
     rows = QaEvent.objects.filter(pk=number, delivered_at__isnull=True)
     if problem is None:
         return rows.update(delivered_at=timezone.now(), due_at=None, error="") == 1
@@ -46,7 +51,11 @@ def deliver_event(*, number: int) -> bool:
 
 
 def resend_event(*, number: int, by: Caller) -> None:
-    """Have an event sent once more, whether it was delivered or not. Recorded. Raises QaEvent.DoesNotExist."""
+    """Have an event sent once more, whether it was delivered or not. Recorded.
+
+    Raises NotPermitted, QaEvent.DoesNotExist.
+    """
+    require(Action.RESEND_EVENT, attempt=f"send event {number} again", by=by)
     with transaction.atomic(durable=True):
         event = QaEvent.objects.select_related("injection").select_for_update().get(pk=number)
         before = {"delivered": event.delivered_at is not None, "tries": event.tries}
@@ -77,7 +86,9 @@ def signature(*, event_id: str, timestamp: int, body: bytes, secret: str) -> str
 
     A secret in the usual `whsec_` form is base64; any other is taken as its UTF-8 bytes.
     """
-    key = base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+    key = secret.encode()
+    if secret.startswith("whsec_"):
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     signed = b".".join((event_id.encode(), str(timestamp).encode(), body))
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 

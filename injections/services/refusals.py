@@ -9,6 +9,23 @@ from audit import services as audit
 from audit.entry import Entry, Subject
 from injections.audit_events import recordable
 from injections.callers import Caller
+from injections.roles import Action
+
+
+class NotPermitted(Exception):
+    """The caller's role does not allow this step; the text says so. Recorded."""
+
+
+def require(action: Action, *, attempt: str, subject: Subject | None = None, by: Caller) -> None:
+    """Let only those pass whose role allows `action`; `attempt` says what was tried, as in "tried to ...".
+
+    Raises NotPermitted, after the attempt is on record. Must run outside a transaction.
+    """
+    if by.may(action):
+        return
+    sentence = f"{by.label} tried to {attempt} without the role for it."
+    record_refusal(action="access.refused", code="not_permitted", summary=sentence, subject=subject, by=by)
+    raise NotPermitted(sentence)
 
 
 def record_refusal(

@@ -11,7 +11,7 @@ from injections.callers import Caller
 from injections.lifecycle import Status
 from injections.models import InjectionRequest
 from injections.roles import Action
-from injections.services.refusals import record_refusal
+from injections.services.refusals import record_refusal, require
 from injections.services.transitions import explained, move
 
 OUTCOMES: Final = {"played": Status.COMPLETED, "not_played": Status.FAILED}
@@ -19,7 +19,7 @@ UNSETTLED: Final = frozenset({Status.UNKNOWN, Status.UNCONFIRMED})
 
 
 class NotSettleable(Exception):
-    """It is settled already, or this person may not settle it; the text says which."""
+    """It is settled already; the text says how it stands."""
 
 
 def settle_unknown(*, injection_id: UUID, outcome: str, reason: str, by: Caller) -> InjectionRequest:
@@ -28,12 +28,11 @@ def settle_unknown(*, injection_id: UUID, outcome: str, reason: str, by: Caller)
     Must run outside a transaction. `reason` says in the officer's words how he knows; the record keeps it.
 
     Raises:
-        NotSettleable: recorded.
+        NotPermitted, NotSettleable: recorded.
         InjectionRequest.DoesNotExist: no injection has that id.
     """
     injection = InjectionRequest.objects.select_related("clip").get(pk=injection_id)
-    if not by.may(Action.SETTLE_UNKNOWN):
-        _refuse(injection, "not_permitted", "Only a compliance officer settles a doubtful injection.", by=by)
+    require(Action.SETTLE_UNKNOWN, attempt="settle an injection", subject=injection_subject(injection), by=by)
     to = OUTCOMES[outcome]
     with transaction.atomic(durable=True):
         is_moved = move(
@@ -45,21 +44,13 @@ def settle_unknown(*, injection_id: UUID, outcome: str, reason: str, by: Caller)
             by=by,
             **(explained("settled_not_played") if to is Status.FAILED else {"reason_code": "", "error": ""}),
         )
-    if not is_moved:
-        injection.refresh_from_db()
-        _refuse(
-            injection,
-            "bad_request",
-            f"This injection is {injection.status}: nothing is left to settle.",
-            by=by,
-        )
-    return injection
-
-
-def _refuse(injection: InjectionRequest, code: str, message: str, *, by: Caller) -> None:
+    if is_moved:
+        return injection
+    injection.refresh_from_db()
+    message = f"This injection is {injection.status}: nothing is left to settle."
     record_refusal(
         action="injection.settle_refused",
-        code=code,
+        code="bad_request",
         summary=f"{by.label} tried to settle an injection. {message}",
         subject=injection_subject(injection),
         by=by,

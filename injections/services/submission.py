@@ -20,6 +20,7 @@ from injections.callers import Caller
 from injections.genesys.types import CallState
 from injections.lifecycle import WAITING, Status
 from injections.models import AudioClip, InjectionRequest, LiveCall
+from injections.reasons import reason
 from injections.services.admission import Objection, objection
 from injections.services.dispatch import Look, dispatch_injection, dispatch_taken
 from injections.services.stopwatch import Stopwatch
@@ -85,8 +86,12 @@ def inject(
     against = _objection(command, call=call, now=now, by=by)
     # Both questions go out while the wish is being written down: they change nothing, and the commit costs no time.
     hold = None if against is not None else gate.ask()
+    if hold is not None and _is_queue_full():
+        hold, against = None, Objection("queue_full", reason("queue_full").sentence)
     look = None if against is not None or hold is not None else _start_look(command)
     stored = _store(command, call=call, against=against, key=key, fingerprint=fingerprint, now=now, by=by)
+    if look is not None and (stored.is_replay or stored.injection.status != Status.REQUESTED):
+        gate.give_back()
     if stored.is_replay:
         return _replay(stored.injection, fingerprint=fingerprint, by=by)
     injection = stored.injection
@@ -132,6 +137,12 @@ def _earlier(key: str | None, *, by: Caller) -> InjectionRequest | None:
         return None
     rows = InjectionRequest.objects.select_related("clip", "queue")
     return rows.filter(requested_by=by.user, idempotency_key=key).first()
+
+
+def _is_queue_full() -> bool:
+    """Tell so; asked only while requests are held back, for only then the queue grows."""
+    waiting = InjectionRequest.objects.filter(status__in=sorted(WAITING))
+    return waiting[: settings.INJECT_QUEUE_LIMIT].count() >= settings.INJECT_QUEUE_LIMIT
 
 
 def _replay(earlier: InjectionRequest, *, fingerprint: str, by: Caller) -> Injected:

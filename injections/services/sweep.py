@@ -1,6 +1,8 @@
 """The table is the queue: find what is due, what was left behind by a dead process, what ran out of time."""
 
-from datetime import timedelta
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -9,11 +11,12 @@ from django.utils import timezone
 
 from injections.callers import Caller
 from injections.lifecycle import WAITING, Status
-from injections.models import CompletionEvent, InjectionRequest
-from injections.services.completion import match_event, settle_from_events
+from injections.models import InjectionRequest
+from injections.services.completion import match_recent_events, settle_from_events
 from injections.services.transitions import explained, longest_playing, move
 from injections.services.tries import CLOCK_SKEW, is_free, is_lapsed
 
+log = logging.getLogger(__name__)
 _BATCH = 200
 
 
@@ -58,8 +61,8 @@ def close_unreported(*, by: Caller) -> int:
     silent = _rows().filter(status=Status.DISPATCHED, sent_at__lt=now - timedelta(seconds=30))
     return sum(
         _move(row, Status.UNCONFIRMED, code="no_completion", by=by)
-        for row in silent[:_BATCH]
-        if row.sent_at is not None and row.sent_at + longest_playing(row) < now
+        for row in silent.order_by("sent_at")[:_BATCH]
+        if _is_over(row, now=now)
     )
 
 
@@ -72,28 +75,32 @@ def free_calls() -> int:
     old = InjectionRequest.objects.filter(
         status=Status.UNKNOWN, occupies_call=True, sent_at__lt=now - timedelta(seconds=30)
     )
-    silent = [
-        row.pk for row in old[:_BATCH] if row.sent_at is not None and row.sent_at + longest_playing(row) < now
-    ]
+    silent = [row.pk for row in old.order_by("sent_at")[:_BATCH] if _is_over(row, now=now)]
     return InjectionRequest.objects.filter(pk__in=silent, status=Status.UNKNOWN).update(occupies_call=False)
 
 
 def match_events(*, by: Caller) -> int:
     """Match the recent events that found no injection when they came; return how many found theirs."""
     since = timezone.now() - timedelta(minutes=10)
-    loose = CompletionEvent.objects.filter(injection__isnull=True, received_at__gt=since)[:_BATCH]
-    return sum(match_event(event_id=event.pk, source=by.source) for event in loose)
+    return match_recent_events(since=since, limit=_BATCH, source=by.source)
 
 
 def sweep(*, by: Caller) -> dict[str, int]:
-    """Do all of the above but the trying itself; return the counts."""
-    return {
-        "expired": expire_overdue(by=by),
-        "unknown": doubt_abandoned(by=by),
-        "unconfirmed": close_unreported(by=by),
-        "freed": free_calls(),
-        "matched": match_events(by=by),
+    """Do all of the above but the trying itself; return the counts. A step that fails does not stop the others."""
+    steps: dict[str, Callable[[], int]] = {
+        "expired": lambda: expire_overdue(by=by),
+        "unknown": lambda: doubt_abandoned(by=by),
+        "unconfirmed": lambda: close_unreported(by=by),
+        "freed": free_calls,
+        "matched": lambda: match_events(by=by),
     }
+    counts = dict.fromkeys(steps, 0)
+    for name, step in steps.items():
+        try:
+            counts[name] = step()
+        except Exception:
+            log.exception("sweep: the step that counts %s failed", name)
+    return counts
 
 
 def _move(
@@ -107,6 +114,10 @@ def _move(
 ) -> bool:
     with transaction.atomic(durable=True):
         return move(row, to, at=timezone.now(), lease=lease, only_from=only_from, by=by, **explained(code))
+
+
+def _is_over(row: InjectionRequest, *, now: datetime) -> bool:
+    return row.sent_at is not None and row.sent_at + longest_playing(row) < now
 
 
 def _rows() -> QuerySet[InjectionRequest]:

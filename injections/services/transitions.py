@@ -16,6 +16,7 @@ from injections.lifecycle import ENDED, OCCUPYING, WAITING, Status, sources_of
 from injections.models import InjectionRequest, QaEvent
 from injections.reasons import reason
 
+LONGEST_PLAYING = timedelta(seconds=60)  # 30 s of sound, and 30 s for a late start and report
 _EVENT_LOCK = 0x5141_4556  # any number that nobody else locks
 _QA_STATUSES = ENDED | {Status.UNKNOWN, Status.UNCONFIRMED}
 
@@ -47,7 +48,7 @@ def move(
         setattr(injection, name, value)
     audit.append(injection_moved(injection, before=before, details=details or {}, at=at, by=by))
     if to in _QA_STATUSES:
-        announce(injection, at=at)
+        announce(injection, before=before, at=at)
     return True
 
 
@@ -73,9 +74,13 @@ def explained(code: str, message: str = "") -> dict[str, Any]:
     return {"reason_code": code, "error": (message or reason(code).sentence)[:1000]}
 
 
-def announce(injection: InjectionRequest, *, at: datetime) -> None:
-    """Write the event for the QA system beside the change it tells of; nothing when nobody listens."""
-    was_taken = injection.interaction_id != "" or injection.status in {Status.UNKNOWN, Status.UNCONFIRMED}
+def announce(injection: InjectionRequest, *, before: Status, at: datetime) -> None:
+    """Write the event for the QA system beside the change it tells of; nothing when nobody listens.
+
+    Told is what the platform took, and what it may have taken: also that such a doubt was settled.
+    """
+    doubts = {Status.UNKNOWN, Status.UNCONFIRMED}
+    was_taken = injection.interaction_id != "" or injection.status in doubts or before in doubts
     if not settings.QA_WEBHOOK_URL or not was_taken:
         return
     QaEvent.objects.create(

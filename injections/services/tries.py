@@ -8,8 +8,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from audit import services as audit
 from injections import gate
-from injections.audit_events import injection_facts
+from injections.audit_events import answered_late, injection_facts
 from injections.callers import Caller
 from injections.genesys import retry
 from injections.genesys.errors import Ambiguous, GenesysError, NotSent, RateLimited, Unavailable
@@ -136,14 +137,18 @@ def record_failure(
     error: GenesysError,
     *,
     attempt: DispatchAttempt | None,
+    began_at: datetime | None = None,
     stopwatch: Stopwatch,
     by: Caller,
 ) -> None:
-    """Write down a failed try and what follows from it: wait and try again, fail, expire, or `unknown`."""
+    """Write down a failed try and what follows from it: wait and try again, fail, expire, or `unknown`.
+
+    `attempt` is None when the check itself failed, which began at `began_at`.
+    """
     now = timezone.now()
     tries = injection.tries + (1 if attempt is None else 0)
     if attempt is None:  # the check itself failed: the try is on record too, though no command left
-        attempt = DispatchAttempt(injection=injection, number=tries, started_at=now)
+        attempt = DispatchAttempt(injection=injection, number=tries, started_at=began_at or now)
     attempt.http_status = error.status
     attempt.correlation_id = (error.correlation_id or "")[:_LONGEST_ID]
     attempt.error = str(error)[:1000]
@@ -218,6 +223,7 @@ def _finish(
             InjectionRequest.objects.filter(pk=injection.pk, interaction_id="").update(
                 interaction_id=attempt.interaction_id
             )
+            audit.append(answered_late(injection, details=details, at=at, by=by))
     if not is_moved:
         injection.refresh_from_db()
     elif to is Status.QUEUED:

@@ -16,7 +16,7 @@ def test_a_user_is_named_with_their_roles(django_user_model: Any, db: None):
     request = RequestFactory().get("/")
     request.user = user
     assert actor_of(request) == Actor(
-        kind="user", id=str(user.pk), name="ada", role="aardvarks, zebra keepers, superuser"
+        kind="user", id=str(user.pk), name="ada", role="aardvarks, superuser, zebra keepers"
     )
 
 

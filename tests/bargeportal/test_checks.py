@@ -40,11 +40,22 @@ def test_a_right_configuration_has_no_findings() -> None:
             },
             "portal.W001",
         ),
+        ({"QA_WEBHOOK_SECRET": "whsec_not base64"}, "portal.E009"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
-def test_a_mistake_has_an_id(changed: dict[str, Any], expected: str) -> None:
+def test_a_mistake_has_an_id(changed: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QA_WEBHOOK_SECRET", "SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET"):
+        monkeypatch.setenv(name, "the same on all machines")
     assert portal_ids(**changed) == [expected]
+
+
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+def test_several_machines_must_share_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QA_WEBHOOK_SECRET", "SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    database = {"default": {"ENGINE": "django.db.backends.postgresql"}}
+    assert portal_ids(REDIS_URL="redis://127.0.0.1", DATABASES=database) == ["portal.E008"] * 4
 
 
 @pytest.mark.parametrize("host", ["media.example.com", "media.example.com:8443", "localhost", "10.0.0.7"])

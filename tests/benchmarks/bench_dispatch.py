@@ -73,9 +73,13 @@ def latency() -> None:
     p95 = alone[int(len(alone) * 0.95)]
     print("upstream answers after 50 ms, PostgreSQL and Redis; milliseconds")
     print(f"  two upstream answers, median       {two:7.1f}")
-    print(f"  POST /inject, median               {alone[len(alone) // 2]:7.1f}   ratio {alone[len(alone) // 2] / two:.2f}  (at most 1.15)")
+    print(
+        f"  POST /inject, median               {alone[len(alone) // 2]:7.1f}   ratio {alone[len(alone) // 2] / two:.2f}  (at most 1.15)"
+    )
     print(f"  POST /inject, 95th percentile      {p95:7.1f}   ratio {p95 / two:.2f}  (at most 1.5)")
-    print(f"  20 at once, median                 {statistics.median(crowd):7.1f}   ratio {statistics.median(crowd) / two:.2f}  (at most 1.5)")
+    print(
+        f"  20 at once, median                 {statistics.median(crowd):7.1f}   ratio {statistics.median(crowd) / two:.2f}  (at most 1.5)"
+    )
 
 
 def throughput() -> None:
@@ -96,8 +100,12 @@ def throughput() -> None:
                     cpu[name].append(cpu_ms)
     portal, minimal = (statistics.median(rates[name]) for name in ("portal", "minimal"))
     print("upstream answers at once, 8 clients, all on the same cores; medians of five turns of 8 s")
-    print(f"  minimal view     {minimal:7.1f} injections/s   {statistics.median(cpu['minimal']):6.2f} CPU ms each in the web process")
-    print(f"  portal           {portal:7.1f} injections/s   {statistics.median(cpu['portal']):6.2f} CPU ms each in the web process")
+    print(
+        f"  minimal view     {minimal:7.1f} injections/s   {statistics.median(cpu['minimal']):6.2f} CPU ms each in the web process"
+    )
+    print(
+        f"  portal           {portal:7.1f} injections/s   {statistics.median(cpu['portal']):6.2f} CPU ms each in the web process"
+    )
     print(f"  ratio            {portal / minimal:7.2f}   (at least 0.5)")
 
 
@@ -124,8 +132,12 @@ def limit() -> None:
         ledger = setting.simulator.ledger()
     delivered = sum(1 for one in ledger["interactions"] if one["accepted"])
     refused = sum(1 for one in ledger["interactions"] if one.get("status") == 429)
-    print(f"limit of {allowed} requests a minute = {possible} injections a minute; offered {load} a minute for {minutes} minutes")
-    print(f"  delivered              {delivered:6d}   {delivered / (possible * minutes):.1%} of what the limit allows  (at least 95 %)")
+    print(
+        f"limit of {allowed} requests a minute = {possible} injections a minute; offered {load} a minute for {minutes} minutes"
+    )
+    print(
+        f"  delivered              {delivered:6d}   {delivered / (possible * minutes):.1%} of what the limit allows  (at least 95 %)"
+    )
     print(f"  answered 429           {_count_429(ledger):6d}   {refused}")
     print(f"  answers to the clients {dict(answers)}")
     print({key: value for key, value in ledger.items() if key != "interactions"})
@@ -205,8 +217,10 @@ def _sustained(client: Client, setting: Setting, pid: int, *, seconds: float) ->
 def _minimal(setting: Setting) -> Iterator[tuple[str, int]]:
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "--port", str(port), "--log-level", "warning", "--no-access-log"]
-        + ["tests.benchmarks.minimal_service:application"],
+        [
+            *(sys.executable, "-m", "uvicorn", "--port", str(port), "--log-level", "warning"),
+            *("--no-access-log", "tests.benchmarks.minimal_service:application"),
+        ],
         cwd=ROOT,
         env=setting.fleet.environment,
     )
@@ -261,7 +275,9 @@ def _wait(url: str) -> None:
 def main() -> None:
     """Run the part that is asked for."""
     parts = {"latency": latency, "throughput": throughput, "limit": limit, "queue": queue}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("part", choices=parts)
     parts[parser.parse_args().part]()
 

@@ -126,7 +126,9 @@ def report(first_ms: float, samples: list[tuple[float, float, float]], upstream_
     print(f"  ratio to two answers             {inject / (2 * answer):7.2f}   (target: at most 1.15)")
     if upstream_ms > 0:
         print(f"  ratio to two times {upstream_ms:.0f} ms         {inject / (2 * upstream_ms):7.2f}")
-    print(f"  first request after start        {first_ms:7.1f}   {first_ms - inject:+.1f}   (target: at most +30)")
+    print(
+        f"  first request after start        {first_ms:7.1f}   {first_ms - inject:+.1f}   (target: at most +30)"
+    )
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:

@@ -31,7 +31,9 @@ def main() -> None:
         first_s, _ = start(folder, watch_s=0)
         rounds = [start(folder, watch_s=WATCH_S) for _ in range(options.rounds)]
     print(f"first start in an empty folder     {first_s:6.2f} s   (target: at most 6)")
-    print(f"next starts, median                {statistics.median(s for s, _ in rounds):6.2f} s   (target: at most 6)")
+    print(
+        f"next starts, median                {statistics.median(s for s, _ in rounds):6.2f} s   (target: at most 6)"
+    )
     print(f"peak memory of all processes       {max(mb for _, mb in rounds):6.0f} MB  (target: under 600)")
 
 

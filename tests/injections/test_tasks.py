@@ -44,7 +44,7 @@ def waiting(simulator: SimulatorProcess) -> InjectionRequest:
 def _sent_by_name(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keep what would go to the broker."""
     nudged: list[str] = []
-    monkeypatch.setattr(tasks.dispatch_injection, "delay", nudged.append)
+    monkeypatch.setattr(tasks.dispatch_injection, "apply_async", lambda args, expires: nudged.append(args[0]))
     return nudged
 
 

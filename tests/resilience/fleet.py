@@ -253,6 +253,7 @@ def _environment(folder: str, database: str, broker: str, simulator: SimulatorPr
         "GENESYS_CLIENT_ID": simulator.client_id,
         "GENESYS_CLIENT_SECRET": simulator.client_secret,
         "DEMO_PASSWORD": "a-demo-password",
+        "INJECT_RATE_PER_MINUTE": "100000",
         "LOG_LEVEL": "ERROR",
     }
 

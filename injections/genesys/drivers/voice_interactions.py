@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from ..client import GenesysClient
@@ -69,14 +69,18 @@ class VoiceInteractionsDriver:
     def register_completion_webhook(self, *, name: str, address: str) -> bool:
         """Have completion events sent to the address (contract: Completion); True when it was missing.
 
-        Asks first and adds only what is missing; one of this name that points elsewhere, or that is
-        switched off, is replaced. Raises GenesysError.
+        Asks first and adds only what is missing. One of this name that points to another path of the same portal (an
+        old secret), or that is switched off, is replaced; another portal's is left alone. Raises GenesysError.
         """
         listed = self._client.object_of(self._client.read("/api/v2/webhooks")).get("entities")
         named = [hook for hook in listed if _is_named(hook, name)] if isinstance(listed, list) else []
         fitting = [hook for hook in named if _fits(hook, address)]
         for hook in named:
-            if hook not in fitting and _text(hook, "id"):
+            if (
+                hook not in fitting
+                and _text(hook, "id")
+                and _origin(_text(hook, "address")) == _origin(address)
+            ):
                 self._remove_webhook(hook)
         if fitting:
             return False
@@ -152,6 +156,11 @@ def _webhook(*, name: str, address: str) -> dict[str, Any]:
 
 def _is_named(hook: object, name: str) -> bool:
     return isinstance(hook, dict) and hook.get("name") == name
+
+
+def _origin(address: str) -> tuple[str, str]:
+    parts = urlsplit(address)
+    return parts.scheme.lower(), parts.netloc.lower()
 
 
 def _fits(hook: Mapping[str, Any], address: str) -> bool:

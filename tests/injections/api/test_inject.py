@@ -5,15 +5,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from knox.models import AuthToken
 
 from audit.models import AuditRecord
-from injections import media
+from injections import gate, media
 from injections.models import InjectionRequest
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
-from tests.factories import AudioClipFactory, UserFactory
+from tests.factories import AudioClipFactory, InjectionFactory, UserFactory
 from tests.support.simulator_process import SimulatorProcess
 
 pytestmark = pytest.mark.django_db
@@ -323,3 +324,43 @@ def test_a_signature_in_an_audio_address_is_not_in_the_log(
 def test_a_bad_key_is_named(token: str, call: dict[str, Any], key: str) -> None:
     answer = _post(token, _body(call), **{"Idempotency-Key": key})
     assert (answer.status_code, answer.json()["field"]) == (400, "Idempotency-Key")
+
+
+def test_a_client_over_its_rate_is_told_when_to_come_back(
+    token: str, call: dict[str, Any], settings: Any
+) -> None:
+    settings.INJECT_RATE_PER_MINUTE = 1
+    cache.clear()
+    body = _body(call)
+    assert _post(token, body).status_code == 201
+    answers = [_post(token, body) for _ in range(3)]
+    cache.clear()
+    assert [answer.status_code for answer in answers] == [429] * 3
+    assert 1 <= int(answers[0].headers["Retry-After"]) <= 60
+    assert AuditRecord.objects.filter(action="injection.rejected", reason_code="rate_limited").count() == 1
+
+
+def test_a_full_queue_is_429_with_retry_after(token: str, call: dict[str, Any], settings: Any) -> None:
+    settings.INJECT_QUEUE_LIMIT = 1
+    gate.force_open(by="Ada")
+    InjectionFactory()
+    answer = _post(token, _body(call))
+    assert (answer.status_code, answer.json()["code"]) == (429, "queue_full")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_field_named_by_half_a_character_is_400(token: str) -> None:
+    answer = _post(token, b'{"\\ud800": 1}')
+    assert answer.status_code == 400
+
+
+def test_options_is_not_answered(call: dict[str, Any]) -> None:
+    answer = Client().options("/inject")
+    assert (answer.status_code, answer.json()["status"]) == (405, "refused")
+
+
+def test_a_token_of_bytes_that_are_no_text_is_401(call: dict[str, Any]) -> None:
+    answer = Client().post(
+        "/inject", b"{}", content_type="application/json", HTTP_AUTHORIZATION="Token \xff\xfe"
+    )
+    assert answer.status_code == 401

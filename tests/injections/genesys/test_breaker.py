@@ -14,6 +14,7 @@ from injections.genesys.breaker import (
     failed,
     forced_open,
     from_data,
+    given_back,
     succeeded,
     to_data,
 )
@@ -46,12 +47,16 @@ def test_failures_longer_apart_than_30_s_do_not_open_it():
     assert not state.is_open
 
 
-def test_a_success_forgets_earlier_failures():
+def test_five_failures_are_five_whatever_worked_between_them():
     state = BreakerState()
-    for _ in range(FAILURES_TO_OPEN - 1):
-        state = failed(state, now=100)
-    state = failed(succeeded(state), now=101)
-    assert not state.is_open
+    for _ in range(FAILURES_TO_OPEN):
+        state = failed(succeeded(state), now=100)
+    assert state.is_open
+
+
+def test_a_probe_that_never_went_leaves_its_place_to_another():
+    _, probing = ask(_opened(100), now=110)
+    assert ask(given_back(probing, now=111), now=111)[0] is Verdict.PROBE
 
 
 def test_after_the_pause_one_probe_goes_and_only_one():

@@ -7,6 +7,7 @@ from tests.support.scripted_server import reply
 
 NAME = "qa-sync-injection"
 ADDRESS = "https://portal.example/genesys/completions"
+OLD = "https://portal.example/genesys/completions-with-an-old-secret"
 HOOKS = "/api/v2/webhooks"
 
 
@@ -43,9 +44,7 @@ def test_a_webhook_that_is_there_is_left_alone(server, driver):
     assert {one.method for one in server.requests if one.path == HOOKS} == {"GET"}
 
 
-@pytest.mark.parametrize(
-    "changes", [{"address": "https://old.example/"}, {"enabled": False}, {"event": "other"}]
-)
+@pytest.mark.parametrize("changes", [{"address": OLD}, {"enabled": False}, {"event": "other"}])
 def test_one_of_the_same_name_that_does_not_fit_is_replaced(server, driver, changes):
     listing(server, hook(**changes))
     assert register(driver) is True
@@ -53,7 +52,7 @@ def test_one_of_the_same_name_that_does_not_fit_is_replaced(server, driver, chan
 
 
 def test_a_gateway_that_cannot_remove_still_gets_the_right_one(server, driver):
-    listing(server, hook(address="https://old.example/"))
+    listing(server, hook(address=OLD))
     server.on("DELETE", f"{HOOKS}/h1", reply(405))
     assert register(driver) is True
 

@@ -5,7 +5,8 @@ import pytest
 from audit.models import AuditRecord
 from injections import gate
 from injections.roles import Role
-from injections.services.breaker import NotAllowed, close_breaker, open_breaker
+from injections.services.breaker import close_breaker, open_breaker
+from injections.services.refusals import NotPermitted
 from tests.factories import UserFactory
 from tests.injections.conftest import caller_for
 from tests.support.simulator_process import SimulatorProcess
@@ -24,7 +25,7 @@ def test_an_administrator_opens_and_closes_it_on_record(simulator: SimulatorProc
 
 @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.COMPLIANCE])
 def test_nobody_else_does_and_the_attempt_is_on_record(simulator: SimulatorProcess, role: Role) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotPermitted):
         open_breaker(by=caller_for(UserFactory(role=role)))
     assert not gate.view().is_open
-    assert AuditRecord.objects.get().action == "breaker.refused"
+    assert AuditRecord.objects.get().action == "access.refused"

@@ -15,6 +15,7 @@ from injections.models import InjectionRequest
 from injections.roles import Role
 from injections.services.cancellation import NotCancellable, cancel_injection
 from injections.services.dispatch import dispatch_injection
+from injections.services.refusals import NotPermitted
 from injections.services.submission import Command
 from tests.factories import InjectionFactory, UserFactory
 from tests.injections.conftest import caller_for
@@ -107,12 +108,12 @@ def test_the_portal_itself_cancels_nobody_s() -> None:
 def test_whoever_has_lost_the_role_cancels_nothing_and_is_recorded() -> None:
     former = caller_for(UserFactory(role=Role.COMPLIANCE))
     injection = _injection(former)
-    with pytest.raises(NotCancellable):
+    with pytest.raises(NotPermitted):
         cancel_injection(injection_id=injection.pk, by=former)
     injection.refresh_from_db()
     assert injection.status == Status.QUEUED
     record = AuditRecord.objects.get(injection_id=injection.pk)
-    assert (record.action, record.reason_code) == ("injection.cancel_refused", "not_permitted")
+    assert (record.action, record.reason_code) == ("access.refused", "not_permitted")
 
 
 def test_what_was_cancelled_while_its_check_was_under_way_is_never_sent(

@@ -23,12 +23,12 @@ from injections.roles import Role
 from injections.services import clips
 from injections.services.clips import (
     ClipNotInState,
-    NotAllowed,
     approve_clip,
     reject_clip,
     retire_clip,
     upload_clip,
 )
+from injections.services.refusals import NotPermitted
 from tests.factories import AudioClipFactory, UserFactory
 from tests.injections.conftest import DEMO, caller_for, own_storage, uploaded
 from tests.support.at_once import at_once
@@ -216,10 +216,10 @@ def _fail(_entry: Any) -> Any:
 @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.CLIP_APPROVER, Role.COMPLIANCE, Role.ADMINISTRATOR])
 def test_another_role_uploads_nothing_and_is_recorded(storage: Path, role: Role) -> None:
     by = caller_for(UserFactory(role=role))
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotPermitted):
         _upload(uploaded("recording-notice.wav"), by)
     assert _kept(storage) == set()
-    record = AuditRecord.objects.get(action="clip.refused")
+    record = AuditRecord.objects.get(action="access.refused")
     assert (record.reason_code, record.actor_id) == ("not_permitted", by.actor.id)
 
 
@@ -242,7 +242,7 @@ def test_another_person_rejects_with_a_reason(draft: AudioClip, approver: Caller
 
 
 def test_a_rejection_without_a_reason_changes_nothing(draft: AudioClip, approver: Caller) -> None:
-    with pytest.raises(IntegrityError):
+    with pytest.raises(ValueError, match="reason"):
         reject_clip(clip_id=draft.pk, reason="", by=approver)
     assert _status(draft) == ClipStatus.DRAFT
     assert not AuditRecord.objects.filter(action="clip.rejected").exists()
@@ -254,7 +254,7 @@ def test_a_rejection_without_a_reason_changes_nothing(draft: AudioClip, approver
 def test_whoever_uploaded_it_decides_nothing_even_with_both_roles(decide: Callable[..., AudioClip]) -> None:
     both = _both_roles()
     clip = AudioClipFactory(status=ClipStatus.DRAFT, uploaded_by=both.user, decided_at=None, decided_by=None)
-    with pytest.raises(NotAllowed, match="another person"):
+    with pytest.raises(NotPermitted, match="another person"):
         decide(clip_id=clip.pk, by=both)
     assert _status(clip) == ClipStatus.DRAFT
     record = AuditRecord.objects.get(action="clip.refused")
@@ -278,10 +278,10 @@ def test_the_uploader_cannot_be_changed_to_make_room_for_his_approval(
 
 @pytest.mark.parametrize("role", [Role.AUDIO_ADMIN, Role.SUPERVISOR, Role.COMPLIANCE, Role.ADMINISTRATOR])
 def test_another_role_decides_nothing_and_is_recorded(draft: AudioClip, role: Role) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotPermitted):
         approve_clip(clip_id=draft.pk, by=caller_for(UserFactory(role=role)))
     assert _status(draft) == ClipStatus.DRAFT
-    assert AuditRecord.objects.get(action="clip.refused").clip_id == draft.pk
+    assert AuditRecord.objects.get(action="access.refused").clip_id == draft.pk
 
 
 def test_a_decision_is_made_once(draft: AudioClip, approver: Caller) -> None:
@@ -346,10 +346,10 @@ def test_a_retired_recording_is_neither_retired_again_nor_approved(
 
 @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.CLIP_APPROVER, Role.COMPLIANCE])
 def test_another_role_retires_nothing_and_is_recorded(draft: AudioClip, role: Role) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotPermitted):
         retire_clip(clip_id=draft.pk, by=caller_for(UserFactory(role=role)))
     assert _status(draft) == ClipStatus.DRAFT
-    assert AuditRecord.objects.get(action="clip.refused").reason_code == "not_permitted"
+    assert AuditRecord.objects.get(action="access.refused").reason_code == "not_permitted"
 
 
 # --- at the same moment ------------------------------------------------------------------------------------

@@ -11,8 +11,11 @@ from audit.entry import Source
 from audit.models import AuditRecord
 from injections.lifecycle import Status
 from injections.models import CompletionEvent, InjectionRequest, QaEvent
+from injections.roles import Role
 from injections.services.completion import Completion, record_completion, settle_from_events
-from tests.factories import InjectionFactory
+from injections.services.settlement import settle_unknown
+from tests.factories import InjectionFactory, UserFactory
+from tests.injections.conftest import caller_for
 
 pytestmark = pytest.mark.django_db
 
@@ -152,3 +155,34 @@ def test_the_time_of_an_event_is_the_platform_s() -> None:
     _report(injection, happened_at=moment)
     kept: datetime = CompletionEvent.objects.get().happened_at
     assert kept == moment
+
+
+def test_an_event_of_a_later_recording_never_settles_an_older_doubt() -> None:
+    older = _sent("unknown", interaction_id="", occupies_call=False)
+    InjectionRequest.objects.filter(pk=older.pk).update(sent_at=timezone.now() - timedelta(seconds=20))
+    InjectionFactory(
+        status="dispatching",
+        conversation_id=older.conversation_id,
+        participant_id=older.participant_id,
+        sent_at=timezone.now(),
+    )
+    _report(older, interaction_id="of-the-later-one")
+    assert older.status == Status.UNKNOWN
+
+
+def test_an_event_long_after_it_could_be_heard_is_not_taken_for_its_end() -> None:
+    injection = _sent("unknown", interaction_id="", max_duration_ms=1000)
+    _report(injection, interaction_id="much-later", happened_at=timezone.now() + timedelta(minutes=5))
+    assert injection.status == Status.UNKNOWN
+
+
+def test_a_doubt_that_is_settled_by_hand_is_told_to_the_qa_system(settings: Any) -> None:
+    settings.QA_WEBHOOK_URL = "http://127.0.0.1:9/qa"
+    injection = _sent("unknown", interaction_id="")
+    settle_unknown(
+        injection_id=injection.pk,
+        outcome="played",
+        reason="heard",
+        by=caller_for(UserFactory(role=Role.COMPLIANCE)),
+    )
+    assert [event.body["status"] for event in QaEvent.objects.all()] == ["completed"]

@@ -86,7 +86,7 @@ def test_what_waits_until_after_its_deadline_is_not_sent(
 def test_consent_that_was_withdrawn_while_it_waited_is_called_so(
     waiting: Waiting, simulator: SimulatorProcess
 ) -> None:
-    injection = waiting(tries=1)
+    injection = waiting(tries=1, sent_at=timezone.now())
     simulator.patch_call(str(injection.conversation_id), consent="false")
     assert (_try(injection).status, injection.reason_code) == (Status.REFUSED, "consent_withdrawn")
     assert simulator.interactions() == []

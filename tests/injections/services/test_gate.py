@@ -1,5 +1,6 @@
 """Breaker and request budget around dispatch, against a real simulator."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -110,8 +111,6 @@ def test_opened_by_hand_it_holds_everything_until_it_is_closed(
 
 
 def _use_up(*, resets_in_s: float) -> None:
-    import time
-
     spent = budget.BudgetState(allowed=300, used=300, ends_at=time.time() + resets_in_s)
     wiring.shared_state().update("upstream", lambda _: {"budget": budget.to_data(spent)})
 
@@ -167,3 +166,52 @@ def test_without_the_shared_state_dispatch_goes_on(
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     assert _inject(command(simulator.create_call()), machine).status == Status.DISPATCHED
     assert not gate.view().is_known
+
+
+def test_a_429_for_a_day_stops_the_others_for_a_minute_at_most(
+    simulator: SimulatorProcess, command: Maker, machine: Caller
+) -> None:
+    simulator.plant(
+        "status", method="POST", path="/interactions$", status=429, headers={"Retry-After": "86400"}
+    )
+    _inject(command(simulator.create_call()), machine)
+    assert gate.view().left == 0
+    assert gate.view().resets_at - time.time() <= budget.WINDOW_S
+    gate.close()
+    assert _inject(command(simulator.create_call()), machine).status == Status.DISPATCHED
+
+
+def test_a_probe_that_ends_in_a_refusal_leaves_its_place_to_the_next(
+    simulator: SimulatorProcess, command: Maker, machine: Caller
+) -> None:
+    busy = simulator.create_call()
+    _inject(command(busy), machine)
+    _fail(simulator, command, machine, times=breaker.FAILURES_TO_OPEN)
+    _past(probe_at=breaker.PAUSE_S)
+    assert _inject(command(busy), machine).reason_code == "call_busy"
+    assert _inject(command(simulator.create_call()), machine).status == Status.DISPATCHED
+
+
+def test_shared_state_of_another_version_or_a_damaged_file_holds_nobody_up(
+    simulator: SimulatorProcess, command: Maker, machine: Caller, settings: Any
+) -> None:
+    wiring.shared_state().update("upstream", lambda _: {"breaker": {"strange": 1}, "budget": 5})
+    assert _inject(command(simulator.create_call()), machine).status == Status.DISPATCHED
+    for name in ("shared.sqlite3", "shared.sqlite3-wal", "shared.sqlite3-shm"):
+        (settings.PORTAL_DATA_DIR / name).write_bytes(
+            b"not a database, but long enough to be read as one" * 200
+        )
+    assert _inject(command(simulator.create_call()), machine).status == Status.DISPATCHED
+    assert _inject(command(simulator.create_call()), machine).status == Status.DISPATCHED
+    assert gate.view().is_known
+
+
+def test_a_full_queue_takes_no_more_while_requests_are_held_back(
+    simulator: SimulatorProcess, command: Maker, machine: Caller, settings: Any
+) -> None:
+    settings.INJECT_QUEUE_LIMIT = 1
+    gate.force_open(by="Ada")
+    first = _inject(command(simulator.create_call()), machine)
+    second = _inject(command(simulator.create_call()), machine)
+    assert (first.status, second.status) == (Status.QUEUED, Status.REFUSED)
+    assert second.reason_code == "queue_full"

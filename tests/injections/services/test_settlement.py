@@ -10,6 +10,7 @@ from injections.callers import Caller
 from injections.lifecycle import Status
 from injections.models import InjectionRequest
 from injections.roles import Role
+from injections.services.refusals import NotPermitted
 from injections.services.settlement import NotSettleable, settle_unknown
 from tests.factories import InjectionFactory, UserFactory
 from tests.injections.conftest import caller_for
@@ -51,13 +52,13 @@ def test_an_officer_settles_a_doubt_with_a_reason_on_record(
 @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDIO_ADMIN])
 def test_nobody_else_settles_it(role: Role) -> None:
     row = _doubtful()
-    with pytest.raises(NotSettleable):
+    with pytest.raises(NotPermitted):
         settle_unknown(
             injection_id=row.pk, outcome="played", reason="so", by=caller_for(UserFactory(role=role))
         )
     row.refresh_from_db()
     assert row.status == Status.UNKNOWN
-    assert AuditRecord.objects.get().action == "injection.settle_refused"
+    assert AuditRecord.objects.get().action == "access.refused"
 
 
 def test_what_is_known_is_not_settled_again(officer: Caller) -> None:
