@@ -155,7 +155,7 @@ def _objection(injection: InjectionRequest) -> Objection | None:
         clip=injection.clip,
         is_from_page=injection.channel == "page",
         seen_version=injection.seen_version,
-        call=LiveCall.objects.filter(pk=injection.conversation_id).first(),
+        call=LiveCall.objects.filter(pk=injection.conversation_id).order_by().first(),
         now=timezone.now(),
         by=None,
     )

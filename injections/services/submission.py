@@ -82,7 +82,7 @@ def inject(
     if earlier is not None:
         return _replay(earlier, fingerprint=fingerprint, by=by)
     now = timezone.now()
-    call = LiveCall.objects.filter(pk=command.conversation_id).select_related("queue").first()
+    call = LiveCall.objects.filter(pk=command.conversation_id).order_by().first()
     against = _objection(command, call=call, now=now, by=by)
     # Both questions go out while the wish is being written down: they change nothing, and the commit costs no time.
     hold = None if against is not None else gate.ask()
@@ -211,7 +211,7 @@ def _row(
     row = InjectionRequest(
         conversation_id=command.conversation_id,
         participant_id=command.participant_id,
-        queue=None if call is None else call.queue,
+        queue_id=None if call is None else call.queue_id,
         agent_name="" if call is None else call.agent_name,
         clip=command.clip,
         audio_url=command.audio_url,

@@ -25,6 +25,7 @@ from tests.support.simulator_process import SimulatorProcess, start_simulator
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_S = 60
+_SHARED_KEYS = ("SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET", "QA_WEBHOOK_SECRET")
 
 
 def need(what: str, advice: str) -> None:
@@ -253,6 +254,7 @@ def _environment(folder: str, database: str, broker: str, simulator: SimulatorPr
         "GENESYS_CLIENT_ID": simulator.client_id,
         "GENESYS_CLIENT_SECRET": simulator.client_secret,
         "DEMO_PASSWORD": "a-demo-password",
+        **{name: f"{name}-of-the-whole-fleet-{'0123456789' * 5}" for name in _SHARED_KEYS},
         "INJECT_RATE_PER_MINUTE": "100000",
         "LOG_LEVEL": "ERROR",
     }
