@@ -109,6 +109,17 @@ def test_a_poll_keeps_focus_and_place(portal: PortalProcess, page: Any, sign_in:
     assert page.evaluate("scrollY") == before
 
 
+def test_a_change_is_on_the_board_within_two_seconds(
+    portal: PortalProcess, page: Any, sign_in: Any, new_call: Any
+):
+    call = new_call("Quick Quinn")
+    sign_in("supervisor")
+    page.wait_for_selector(".open:text-is('Quick Quinn')")
+    portal.simulator.patch_call(call["conversationId"], held=True)
+    # Asked each second; the other one is for a busy machine.
+    page.locator(f"#c-{call['conversationId']} >> text=On hold").first.wait_for(timeout=2000)
+
+
 def test_a_session_that_ended_leads_to_the_login(page: Any, sign_in: Any, portal: PortalProcess):
     sign_in("supervisor")
     page.context.clear_cookies()
