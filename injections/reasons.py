@@ -99,7 +99,7 @@ _ALL: Final = (
         "Nothing was played. Try again, or see the status page.",
     ),
     Reason("not_permitted", "your role may not do this", "Ask an administrator if you need it."),
-    Reason("bad_request", "the request cannot be understood", "Correct the field that is named."),
+    Reason("bad_request", "the request cannot be understood", "Correct what the message names."),
     Reason(
         "duplicate_key",
         "this idempotency key was used for another request",

@@ -36,9 +36,11 @@ def answer_for(
         text = message or "The recording was accepted."
         return _answer(201, status, text, interaction_id or request_id, code)
     if status in _WAITING:
-        return _answer(
-            202, "queued", message or "It must wait. Ask again.", request_id, code, needs_location=True
+        answer = _answer(202, "queued", message or "It must wait.", request_id, code, needs_location=True)
+        answer.body["remedy"] = (
+            "It is tried again by itself until its deadline. Ask at Location; do not send it again."
         )
+        return answer
     if status is Status.UNKNOWN:
         return _answer(202, status, message, request_id, code, needs_location=True)
     if status is Status.EXPIRED:

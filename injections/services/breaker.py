@@ -1,46 +1,63 @@
 """An administrator opens or closes the circuit breaker by hand."""
 
+from collections.abc import Callable
+from functools import partial
+
 from django.db import transaction
 from django.utils import timezone
 
 from audit import services as audit
-from audit.entry import Entry
+from audit.entry import Entry, Outcome
 from injections import gate
 from injections.callers import Caller
 from injections.roles import Action
 from injections.services.refusals import require
+from injections.shared_state import StateUnavailable
 
 
 def open_breaker(*, by: Caller) -> None:
     """Hold back every request to the platform until the breaker is closed by hand.
 
-    Raises NotPermitted, StateUnavailable.
+    Must run outside a transaction. Raises NotPermitted, StateUnavailable.
     """
-    require(Action.WORK_BREAKER, attempt="open the circuit breaker", by=by)
-    _record(action="breaker.opened", summary=f"{by.label} opened the circuit breaker by hand.", by=by)
-    gate.force_open(by=by.actor.name)
+    _work("open", partial(gate.force_open, by=by.actor.name), by=by)
 
 
 def close_breaker(*, by: Caller) -> None:
-    """Let requests go to the platform again. Raises NotPermitted, StateUnavailable."""
-    require(Action.WORK_BREAKER, attempt="close the circuit breaker", by=by)
-    _record(action="breaker.closed", summary=f"{by.label} closed the circuit breaker by hand.", by=by)
-    gate.close()
+    """Let requests go to the platform again; also a used-up budget is forgotten.
+
+    Must run outside a transaction. Raises NotPermitted, StateUnavailable.
+    """
+    _work("close", gate.close, by=by)
 
 
-def _record(*, action: str, summary: str, by: Caller) -> None:
-    """Record the act before it is done: the shared state is outside the database, and no act may lack its record."""
-    before = gate.view()
+def _work(verb: str, act: Callable[[], None], *, by: Caller) -> None:
+    """Record that it is about to happen, do it, record what came of it.
+
+    The shared state is outside the database: as with a command to the platform, the intent is on record first.
+    """
+    require(Action.WORK_BREAKER, attempt=f"{verb} the circuit breaker", by=by)
+    done = "opened" if verb == "open" else "closed"
+    _record(
+        f"breaker.{verb}_asked", "done", f"{by.label} asked to {verb} the circuit breaker by hand.", by=by
+    )
+    try:
+        act()
+    except StateUnavailable:
+        _record("breaker.unreachable", "failed", f"The circuit breaker could not be {done}.", by=by)
+        raise
+    _record(f"breaker.{done}", "done", f"{by.label} {done} the circuit breaker by hand.", by=by)
+
+
+def _record(action: str, outcome: Outcome, summary: str, *, by: Caller) -> None:
     with transaction.atomic(durable=True):
         audit.append(
             Entry(
                 action=action,
-                outcome="done",
+                outcome=outcome,
                 actor=by.actor,
                 source=by.source,
                 summary=summary,
-                before={"is_open": before.is_open, "by": before.forced_by},
-                after={"is_open": action == "breaker.opened", "by": by.actor.name},
                 occurred_at=timezone.now(),
             )
         )

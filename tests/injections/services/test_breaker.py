@@ -1,5 +1,7 @@
 """The breaker by hand: by administrators alone, and on record."""
 
+from typing import Any
+
 import pytest
 
 from audit.models import AuditRecord
@@ -7,6 +9,7 @@ from injections import gate
 from injections.roles import Role
 from injections.services.breaker import close_breaker, open_breaker
 from injections.services.refusals import NotPermitted
+from injections.shared_state import StateUnavailable
 from tests.factories import UserFactory
 from tests.injections.conftest import caller_for
 from tests.support.simulator_process import SimulatorProcess
@@ -20,7 +23,12 @@ def test_an_administrator_opens_and_closes_it_on_record(simulator: SimulatorProc
     assert gate.view().forced_by == administrator.actor.name
     close_breaker(by=administrator)
     assert not gate.view().is_open
-    assert set(AuditRecord.objects.values_list("action", flat=True)) == {"breaker.opened", "breaker.closed"}
+    assert set(AuditRecord.objects.values_list("action", flat=True)) == {
+        "breaker.open_asked",
+        "breaker.opened",
+        "breaker.close_asked",
+        "breaker.closed",
+    }
 
 
 @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.COMPLIANCE])
@@ -29,3 +37,13 @@ def test_nobody_else_does_and_the_attempt_is_on_record(simulator: SimulatorProce
         open_breaker(by=caller_for(UserFactory(role=role)))
     assert not gate.view().is_open
     assert AuditRecord.objects.get().action == "access.refused"
+
+
+def test_what_could_not_be_done_is_not_recorded_as_done(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    with pytest.raises(StateUnavailable):
+        open_breaker(by=caller_for(UserFactory(role=Role.ADMINISTRATOR)))
+    assert list(AuditRecord.objects.order_by("id").values_list("action", "outcome")) == [
+        ("breaker.open_asked", "done"),
+        ("breaker.unreachable", "failed"),
+    ]
