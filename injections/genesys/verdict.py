@@ -21,8 +21,8 @@ _WAIT = "Nothing was played. It can be tried again."
 _REMEDIES = {
     400: "Nothing was played. Correct what is named, or tell an administrator.",
     401: "Ask an administrator to check the roles of the portal's client and whether it is still active.",
-    403: "Check that the agent is still in the call. If he is, an administrator has to grant the portal's OAuth client the "
-    "permission to play recordings into calls.",
+    403: "Check that the agent is still in the call. If he is, an administrator has to grant the portal's OAuth "
+    "client the permission to play recordings into calls.",
     404: "The call has ended, or the agent has left it. Choose another call.",
 }
 

@@ -69,7 +69,8 @@ def latency() -> None:
         pairs = [(upstream(), client.inject(setting.simulator.create_call())[1]) for _ in range(60)]
         two = 2 * statistics.median(pair[0] for pair in pairs)
         alone = sorted(pair[1] for pair in pairs)
-        crowd = _at_once(client, setting, rounds=10, size=20)
+    with running(webs=2, workers=1, latency_ms=50, speed=50) as setting:
+        crowd = _at_once([Client(url, setting) for url in setting.fleet.urls], setting, rounds=10, size=20)
     p95 = alone[int(len(alone) * 0.95)]
     print("upstream answers after 50 ms, PostgreSQL and Redis; milliseconds")
     print(f"  two upstream answers, median       {two:7.1f}")
@@ -178,12 +179,18 @@ print(round(statistics.median(once() for _ in range(50)), 2))
 """
 
 
-def _at_once(client: Client, setting: Setting, *, rounds: int, size: int) -> list[float]:
+def _at_once(clients: list[Client], setting: Setting, *, rounds: int, size: int) -> list[float]:
+    """Return the milliseconds of `size` injections pressed at once, shared out over the web servers."""
     found: list[float] = []
     with ThreadPoolExecutor(size) as pool:
         for turn in range(rounds + 1):
             calls = [setting.simulator.create_call() for _ in range(size)]
-            times = [ms for _, ms in pool.map(client.inject, calls)]
+            times = [
+                ms
+                for _, ms in pool.map(
+                    lambda at, call: clients[at % len(clients)].inject(call), range(size), calls
+                )
+            ]
             if turn > 0:  # the first turn opens the connections
                 found += times
     return found
