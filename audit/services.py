@@ -24,7 +24,10 @@ _INSERT = "INSERT INTO {} ({}) VALUES ({})".format(  # noqa: S608  names from th
 _HEAD = f"""SELECT {{clock}}, number_in_conversation, leaf_hash FROM (SELECT 1) AS one LEFT JOIN (
   SELECT number_in_conversation, leaf_hash FROM {_TABLE} WHERE conversation_id = %s
   ORDER BY number_in_conversation DESC LIMIT 1) AS head ON TRUE"""  # noqa: S608  as above
-_SQLITE_CLOCK = "strftime('%%Y-%%m-%%dT%%H:%%M:%%f+00:00', 'now')"
+# SQLite counts milliseconds and cuts the rest off. One is added, the end of the millisecond that runs: a time of
+# recording would else be earlier than what it records, which takes its own from the same clock by microseconds.
+# So it is late by up to 1 ms. PostgreSQL's clock counts microseconds and is taken as it is.
+_SQLITE_CLOCK = "strftime('%%Y-%%m-%%dT%%H:%%M:%%f+00:00', 'now', '+0.001 seconds')"
 _SQLITE_HEAD = _HEAD.format(clock=_SQLITE_CLOCK)
 # Two statements in one round trip. They may not become one: its snapshot would be older than the lock, and
 # miss the link that the lock's last holder has just committed.

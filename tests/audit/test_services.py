@@ -15,7 +15,7 @@ from audit import verification
 from audit.canonical import NotCanonical
 from audit.entry import Actor, Source, Subject, leaf_hash
 from audit.models import LONGEST_BODY, AuditRecord
-from audit.services import NoTransaction, NotRecorded, append, append_refusal
+from audit.services import _SQLITE_CLOCK, NoTransaction, NotRecorded, append, append_refusal
 from tests.audit.samples import entry_of
 
 Record = Callable[..., AuditRecord]
@@ -82,6 +82,22 @@ def test_the_time_of_recording_is_now_whatever_the_actor_claims(record: Record):
     written = record(occurred_at=datetime(2020, 1, 1, tzinfo=UTC))
     assert abs(written.recorded_at - before) < timedelta(seconds=5)
     assert written.occurred_at.year == 2020
+
+
+def test_nothing_is_recorded_before_it_took_place(record: Record):
+    for _ in range(100):
+        written = record(occurred_at=datetime.now(UTC))
+        assert timedelta(0) <= written.recorded_at - written.occurred_at < timedelta(seconds=5)
+
+
+@pytest.mark.sqlite
+def test_the_clock_of_sqlite_is_late_by_no_more_than_a_millisecond(db: None):
+    with connection.cursor() as cursor:
+        for _ in range(100):
+            earliest = datetime.now(UTC)
+            cursor.execute("SELECT " + _SQLITE_CLOCK, [])
+            told = datetime.fromisoformat(cursor.fetchone()[0])
+            assert earliest < told <= datetime.now(UTC) + timedelta(milliseconds=1)
 
 
 def test_records_of_one_call_are_numbered_and_linked(record: Record):
