@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--upstream-ms", type=float, default=50)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, start_simulator(speed=50) as simulator:
+    with tempfile.TemporaryDirectory() as folder, start_simulator() as simulator:
         port = free_port()
         environment = _environment(folder, port, simulator)
         token, clip_url = _prepare(environment)
