@@ -1,14 +1,29 @@
 """Typed readers of environment variables. A wrong value stops the start and names its variable."""
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
+_WRONG_CONFIGURATION: Final = 2  # exit status
+
+
+@contextlib.contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """End the process with one line on stderr and status 2 when its configuration is wrong, without a traceback."""
+    try:
+        yield
+    except ImproperlyConfigured as error:
+        sys.stderr.write(f"Wrong configuration: {' '.join(str(error).split())}\n")
+        sys.exit(_WRONG_CONFIGURATION)
 
 
 class Environment:
@@ -35,6 +50,8 @@ class Environment:
             return Path(path).read_text(encoding="utf-8").strip() or default
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE: cannot read the file ({error.strerror}).") from error
+        except UnicodeDecodeError as error:
+            raise ImproperlyConfigured(f"{name}_FILE: the file is not UTF-8 text.") from error
 
     def integer(self, name: str, default: int, *, least: int, most: int) -> int:
         """Return a whole number within `least` and `most`, both included."""
@@ -74,7 +91,56 @@ class Environment:
         value = self.text(name, default)
         if not value:
             return ""
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        parts = _split(value)
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ImproperlyConfigured(f"{name} must be an address like https://host, not {value!r}.")
         return value.rstrip("/")
+
+    def database(self, name: str, default: str) -> dj_database_url.DBConfig:
+        """Return what Django needs to know of the database; its address may hold a password and is not repeated."""
+        value = self.text(name, default)
+        try:
+            if urlsplit(value).scheme not in {"sqlite", "postgres", "postgresql"}:
+                raise ValueError(value)  # noqa: TRY301  the same sentence for all that is wrong with it
+            parsed = dj_database_url.parse(value, conn_max_age=600, conn_health_checks=True)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} must be sqlite:////folder/file or postgresql://user:password@host/name, "
+                f"with special characters as %40 and the like{_begins_with(value)}."
+            ) from None
+        if parsed["NAME"] in {"", ":memory:"} and value.startswith("sqlite"):
+            raise ImproperlyConfigured(
+                f"{name} must name a file, sqlite:////folder/file: several processes share it."
+            )
+        return parsed
+
+    def redis(self, name: str) -> str:
+        """Return the address of a Redis, or nothing; it may hold a password and is not repeated."""
+        value = self.text(name)
+        if not value:
+            return ""
+        parts = _split(value)
+        if parts is not None and (
+            (parts.scheme in {"redis", "rediss"} and parts.hostname)
+            or (parts.scheme == "unix" and parts.path)
+        ):
+            return value
+        raise ImproperlyConfigured(
+            f"{name} must be redis://host:port/number, rediss:// the same with TLS, "
+            f"or unix:///path/of/socket{_begins_with(value)}."
+        )
+
+
+def _split(address: str) -> SplitResult | None:
+    """Return the parts of an address, or None when it has none, or a port that is no port."""
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018  looked at only now whether it is a number
+    except ValueError:
+        return None
+    return parts
+
+
+def _begins_with(address: str) -> str:
+    scheme, separator, _ = address.partition("://")
+    return f", and does not begin with {scheme}://" if separator else ""

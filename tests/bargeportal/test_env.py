@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from bargeportal.env import Environment
+from bargeportal.env import Environment, told_in_one_line
 
 
 def test_an_empty_value_gives_the_default() -> None:
@@ -59,3 +59,71 @@ def test_an_address_without_scheme_or_host_is_refused(value: str) -> None:
 
 def test_an_address_loses_its_trailing_slash() -> None:
     assert Environment({"URL": "https://host/base/"}).url("URL") == "https://host/base"
+
+
+@pytest.mark.parametrize("value", ["http://[host", "http://host:port", "http://host:99999"])
+def test_an_address_that_cannot_be_taken_apart_is_refused(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="URL must be an address"):
+        Environment({"URL": value}).url("URL")
+
+
+def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"\xff\xfe")
+    with pytest.raises(ImproperlyConfigured, match="KEY_FILE: the file is not UTF-8"):
+        Environment({"KEY_FILE": str(tmp_path / "secret")}).secret("KEY")
+
+
+@pytest.mark.parametrize(
+    ("value", "engine", "name"),
+    [
+        ("sqlite:////data/portal.sqlite3", "sqlite3", "/data/portal.sqlite3"),
+        ("postgresql://user:word@host:5432/portal", "postgresql", "portal"),
+        ("postgres://user@%2Frun%2Fpostgresql/portal", "postgresql", "portal"),
+    ],
+)
+def test_a_database_is_a_file_or_postgresql(value: str, engine: str, name: str) -> None:
+    database = Environment({"DB": value}).database("DB", "")
+    assert (database["ENGINE"], database["NAME"]) == (f"django.db.backends.{engine}", name)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["bogus", "mysql://user:secret@host/name", "postgresql://user:secret@host:port/name", "postgis://host/x"],
+)
+def test_another_database_names_its_variable_and_what_is_allowed_but_no_password(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        Environment({"DB": value}).database("DB", "")
+    said = str(caught.value)
+    assert said.startswith("DB must be sqlite:////folder/file or postgresql://")
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize("value", ["sqlite://", "sqlite://:memory:", "sqlite:///:memory:"])
+def test_a_database_that_processes_cannot_share_is_refused(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DB must name a file"):
+        Environment({"DB": value}).database("DB", "")
+
+
+@pytest.mark.parametrize(
+    "value", ["redis://host", "rediss://:word@host:6380/1", "unix:///run/redis?db=1", ""]
+)
+def test_the_address_of_a_redis_is_kept_as_it_is(value: str) -> None:
+    assert Environment({"REDIS": value}).redis("REDIS") == value
+
+
+@pytest.mark.parametrize(
+    "value", ["http://x", "host:6379", "redis://", "redis://host:port/0", "unix://", "amqp://u:secret@host"]
+)
+def test_another_broker_names_its_variable_and_what_is_allowed_but_no_password(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        Environment({"REDIS": value}).redis("REDIS")
+    said = str(caught.value)
+    assert said.startswith("REDIS must be redis://host:port/number, rediss://")
+    assert "secret" not in said
+
+
+def test_a_wrong_configuration_ends_the_process_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, told_in_one_line():
+        raise ImproperlyConfigured("PORT must be\na number.")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "Wrong configuration: PORT must be a number.\n"
