@@ -78,6 +78,12 @@ def test_a_word_from_the_channel_keeps_the_feed_live_between_snapshots():
     assert not selectors.feed(now=NOW).is_late
 
 
+def test_recordings_stand_in_the_order_of_their_approval():
+    late = AudioClipFactory(title="Aaa", decided_at=NOW + timedelta(days=1))
+    early = AudioClipFactory(title="Zzz", decided_at=NOW)
+    assert list(selectors.playable_clips(by=somebody(Role.SUPERVISOR))) == [early, late]
+
+
 def test_only_approved_recordings_are_playable():
     approved = AudioClipFactory()
     AudioClipFactory(status=ClipStatus.DRAFT, decided_at=None, decided_by=None)

@@ -1,3 +1,4 @@
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -155,3 +156,27 @@ def test_what_another_asked_for_cannot_be_taken_back(supervisor: Client, cards: 
 
 def test_an_unknown_injection_cannot_be_taken_back(supervisor: Client):
     assert supervisor.post(f"/injections/{uuid.uuid4()}/cancel/").status_code == 404
+
+
+def spoken_stages(page: str) -> list[str]:
+    """Return the stages as a screen reader says them."""
+    return [
+        re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", item)).strip()
+        for item in re.findall(
+            r"<li[^>]*>(.*?)</li>", page.partition('class="stages"')[2].partition("</ol>")[0]
+        )
+    ]
+
+
+def test_each_stage_says_whether_it_is_done(browser_of: Any):
+    made = InjectionFactory(checked_ms=58.0)
+    page = browser_of(Role.COMPLIANCE).get(f"/injections/{made.pk}/").content.decode()
+    assert spoken_stages(page)[:2] == ["Checked, done: 58 ms", "Sent, not yet: –"]
+
+
+def test_no_stage_of_a_refused_barge_sounds_as_if_it_were_done_or_still_to_come(browser_of: Any):
+    made = InjectionFactory(status=Status.REFUSED, due_at=None, reason_code="on_hold", error="on hold")
+    page = browser_of(Role.COMPLIANCE).get(f"/injections/{made.pk}/").content.decode()
+    assert spoken_stages(page) == [
+        f"{word}, not reached: –" for word in ("Checked", "Sent", "Accepted", "Ended")
+    ]
