@@ -4,8 +4,13 @@
 import os
 import sys
 
+from bargeportal.env import told_in_one_line
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bargeportal.settings")
+    from django.conf import settings
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    with told_in_one_line():
+        settings.INSTALLED_APPS  # noqa: B018  read now: some commands of Django's would go on without settings
+        execute_from_command_line(sys.argv)

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -51,10 +52,14 @@ def encrypted_addresses(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
 def data_dir(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
     """Database, recordings and keys need a folder that can be written."""
     folder = settings.PORTAL_DATA_DIR
-    nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+    try:
+        # Tried rather than asked for: to root every folder looks writable.
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
         yield Error(
-            f"PORTAL_DATA_DIR: the folder {folder} cannot be written.",
+            f"PORTAL_DATA_DIR: the folder {folder} cannot be written ({error.strerror}).",
             hint="Name a folder that the user of this process owns.",
             id="portal.E003",
         )

@@ -105,8 +105,8 @@ class Environment:
             parsed = dj_database_url.parse(value, conn_max_age=600, conn_health_checks=True)
         except ValueError:
             raise ImproperlyConfigured(
-                f"{name} must be sqlite:////folder/file or postgresql://user:password@host/name, "
-                f"with special characters as %40 and the like{_begins_with(value)}."
+                f"{name} must be sqlite:////folder/file or postgresql://user:password@host/name; "
+                "special characters in its parts are written like %40."
             ) from None
         if parsed["NAME"] in {"", ":memory:"} and value.startswith("sqlite"):
             raise ImproperlyConfigured(
@@ -126,8 +126,8 @@ class Environment:
         ):
             return value
         raise ImproperlyConfigured(
-            f"{name} must be redis://host:port/number, rediss:// the same with TLS, "
-            f"or unix:///path/of/socket{_begins_with(value)}."
+            f"{name} must be redis://host:port/number, rediss://host:port/number for TLS, "
+            "or unix:///path/of/socket."
         )
 
 
@@ -139,8 +139,3 @@ def _split(address: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
-
-
-def _begins_with(address: str) -> str:
-    scheme, separator, _ = address.partition("://")
-    return f", and does not begin with {scheme}://" if separator else ""

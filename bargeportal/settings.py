@@ -1,12 +1,13 @@
 """The one settings file. Environment variables choose; the README's table lists them all."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from ssl import CERT_REQUIRED
+from urllib.parse import quote, urlsplit
 
-import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from bargeportal.broker import broker_url
 from bargeportal.env import Environment
 from bargeportal.keys import stored_key
 from injections.genesys.config import UnknownRegion, urls_for_region
@@ -53,6 +54,7 @@ INJECT_QUEUE_LIMIT = env.integer(
 )  # injections that wait
 INJECT_DEADLINE_S = env.integer("INJECT_DEADLINE_S", 20, least=1, most=300)
 INJECT_ARMED_S = 15  # an armed barge is safe again after this many seconds
+SHUTDOWN_GRACE_S = 8  # what a process that is told to end has for what it tries; then it is handed back
 
 # --- Django -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -104,11 +106,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": dj_database_url.parse(
-        env.text("DATABASE_URL", f"sqlite:///{PORTAL_DATA_DIR / 'portal.sqlite3'}"),
-        conn_max_age=600,
-        conn_health_checks=True,
-    )
+    "default": env.database("DATABASE_URL", f"sqlite:///{quote(str(PORTAL_DATA_DIR / 'portal.sqlite3'))}")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
@@ -188,9 +186,11 @@ REST_FRAMEWORK = {
 REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False, "AUTH_HEADER_PREFIX": "Token"}
 
 # --- Background work ----------------------------------------------------------------------------------------
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.redis("REDIS_URL")
 # Without Redis there is one machine, whose worker (`manage.py work`) takes what is due from the table itself.
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = broker_url(REDIS_URL)
+if REDIS_URL.startswith("rediss://"):  # Celery's own default is to trust any certificate
+    CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": CERT_REQUIRED}
 # What API clients asked for in the last minute; on one machine each process counts for itself.
 if REDIS_URL:
     CACHES = {

@@ -68,6 +68,10 @@ def test_a_data_folder_below_a_file_is_found(tmp_path: Path) -> None:
     assert portal_ids(PORTAL_DATA_DIR=tmp_path / "file" / "var") == ["portal.E003"]
 
 
+def test_a_data_folder_that_not_even_root_can_make_is_found() -> None:
+    assert portal_ids(PORTAL_DATA_DIR=Path("/proc/nope")) == ["portal.E003"]
+
+
 def test_a_finding_names_variable_and_remedy() -> None:
     with override_settings(INJECT_AUDIO_HOSTS=["a/b"]):
         message = next(m for m in run_checks() if m.id == "portal.E005")

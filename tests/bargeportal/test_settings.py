@@ -19,9 +19,13 @@ PRODUCTION = {
 
 
 def manage(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "manage.py", *arguments], tmp_path, **variables)
+
+
+def run(command: list[str], tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        command,
         cwd=ROOT,
         env={**kept, "PORTAL_DATA_DIR": str(tmp_path), **variables},
         check=False,
@@ -47,14 +51,35 @@ def test_production_settings_pass_every_deployment_check(tmp_path: Path) -> None
         ("PORTAL_BASE_URL", "portal.example", "PORTAL_BASE_URL must be an address"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be one of"),
         ("INJECT_DEADLINE_S", "0", "INJECT_DEADLINE_S must be between"),
+        (
+            "DATABASE_URL",
+            "mysql://u:p@host/name",
+            "DATABASE_URL must be sqlite:////folder/file or postgresql://",
+        ),
+        ("REDIS_URL", "http://host", "REDIS_URL must be redis://"),
     ],
 )
-def test_a_wrong_value_stops_the_start_and_names_its_variable(
+def test_a_wrong_value_stops_the_start_with_one_line_that_names_its_variable(
     tmp_path: Path, name: str, value: str, said: str
 ) -> None:
     done = manage(tmp_path, "check", **{**PRODUCTION, name: value})
-    assert done.returncode != 0
-    assert said in done.stderr
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Wrong configuration: {said}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["up", "migrate", "create_api_client", "help", "no-such-command"])
+def test_every_command_tells_a_wrong_value_in_one_line(tmp_path: Path, command: str) -> None:
+    done = manage(tmp_path, command, PORT="http")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Wrong configuration: PORT must be a whole number, not 'http'.\n"
+
+
+def test_the_web_server_alone_tells_a_wrong_value_in_one_line(tmp_path: Path) -> None:
+    done = run([sys.executable, "-m", "bargeportal.serve"], tmp_path, LOG_LEVEL="LOUD")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Wrong configuration: LOG_LEVEL must be one of")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_folder_that_cannot_be_written_is_a_finding_not_a_crash(tmp_path: Path) -> None:
@@ -69,3 +94,16 @@ def test_https_addresses_of_the_region_are_used(tmp_path: Path) -> None:
     source = "from django.conf import settings; print(settings.GENESYS_API_URL, settings.GENESYS_LOGIN_URL)"
     done = manage(tmp_path, "shell", "--no-imports", "-c", source, **PRODUCTION)
     assert done.stdout.split() == ["https://api.mypurecloud.de", "https://login.mypurecloud.de"]
+
+
+def test_a_data_folder_may_have_any_name(tmp_path: Path) -> None:
+    source = "from django.conf import settings; print(settings.DATABASES['default']['NAME'])"
+    folder = tmp_path / "50% of #1?"
+    done = manage(folder, "shell", "--no-imports", "-c", source, **PRODUCTION)
+    assert done.stdout.strip() == str(folder / "portal.sqlite3")
+
+
+def test_a_broker_with_tls_must_show_a_certificate_that_holds(tmp_path: Path) -> None:
+    source = "from bargeportal.celery import app; print(app.connection_for_write().ssl)"
+    done = manage(tmp_path, "shell", "--no-imports", "-c", source, REDIS_URL="rediss://redis.example/0")
+    assert "VerifyMode.CERT_REQUIRED" in done.stdout
