@@ -18,6 +18,7 @@ from django.conf import settings  # noqa: E402  needs the set-up above
 from bargeportal.gateway import Gateway  # noqa: E402  likewise
 
 _WARM_WITHIN_S: Final = 5.0  # a slow platform must not keep the portal from starting
+_HAND_BACK_WITHIN_S: Final = 1.0
 _logger = logging.getLogger(__name__)
 
 
@@ -42,7 +43,16 @@ class Portal:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._gateway.close()
+        await self._hand_back()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _hand_back(self) -> None:
+        """Let another process go on at once with what a slow platform has kept from ending here."""
+        try:
+            async with asyncio.timeout(_HAND_BACK_WITHIN_S):
+                await asyncio.to_thread(_hand_back)
+        except Exception:
+            _logger.warning("not handed back: the leases lapse by themselves", exc_info=True)
 
     async def _warm(self) -> None:
         """Do now what the first request would otherwise wait for. A failure is said and does no harm."""
@@ -55,6 +65,12 @@ class Portal:
         gc.freeze()  # what is loaded now stays: later collections need not look at it
 
 
+def _hand_back() -> None:
+    from injections.services.handover import hand_back
+
+    hand_back()
+
+
 def _warm_platform() -> None:
     from injections import wiring
 
@@ -62,11 +78,15 @@ def _warm_platform() -> None:
 
 
 def _warm_django() -> None:
-    from django.db import connection
-    from django.urls import get_resolver
+    from django.http import HttpRequest
+    from django.urls import resolve
 
-    get_resolver().url_patterns  # noqa: B018  imports every view
-    connection.ensure_connection()
+    from injections.services.rehearsal import rehearse
+
+    asked = HttpRequest()
+    asked.method, asked.path = "OPTIONS", "/inject"  # answered 405: the way there is what is wanted
+    resolve(asked.path).func(asked)
+    rehearse()
 
 
 application = Portal(Gateway(threads=settings.WEB_THREADS))

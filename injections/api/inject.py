@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -154,10 +155,12 @@ def _recording(url: str, *, normalize: bool) -> tuple[AudioClip | None, str]:
 
 def _own_recording(url: str) -> AudioClip:
     clip_id = media.own_clip_id(url)
-    clip = None if clip_id is None else AudioClip.objects.filter(pk=clip_id).first()
-    if clip is None:
-        raise BadAudioUrl("This portal has no recording at that address. Copy it from the recording's page.")
-    return clip
+    try:
+        return AudioClip.objects.get(pk=clip_id or UUID(int=0))  # no recording has this id
+    except AudioClip.DoesNotExist:
+        raise BadAudioUrl(
+            "This portal has no recording at that address. Copy it from the recording's page."
+        ) from None
 
 
 def _key(request: Request) -> str | None:
