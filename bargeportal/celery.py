@@ -2,12 +2,13 @@
 
 import os
 import sys
+import threading
 import warnings
 from typing import Any
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import beat_embedded_init, setup_logging, worker_ready
+from celery.signals import beat_embedded_init, setup_logging, worker_ready, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bargeportal.settings")
 
@@ -35,6 +36,26 @@ def say_ready(**_: Any) -> None:
     sys.stderr.write("worker ready\n")  # not a log line: it must come at any LOG_LEVEL
     sys.stderr.flush()
     app.send_task("injections.register")
+
+
+@worker_shutting_down.connect
+def end_in_time(**_: Any) -> None:
+    """Bound the wait for tasks under way, which Celery itself leaves to whoever loses patience first."""
+    from django.conf import settings
+
+    timer = threading.Timer(settings.SHUTDOWN_GRACE_S, leave)
+    timer.daemon = True
+    timer.start()
+
+
+def leave() -> None:
+    """Hand back what has not been sent, and end. The messages of these tasks are lost; the table is the queue."""
+    from injections.services.handover import hand_back
+
+    try:
+        hand_back()
+    finally:
+        os._exit(0)
 
 
 @beat_embedded_init.connect

@@ -5,9 +5,11 @@ import sys
 
 import uvicorn
 
+from bargeportal.env import told_in_one_line
+
 
 def main(host: str = "127.0.0.1") -> None:
-    """Serve until SIGTERM; open requests then have three seconds to end."""
+    """Serve until SIGTERM; requests under way are then answered, as far as SHUTDOWN_GRACE_S allows."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bargeportal.settings")
     from django.conf import settings
 
@@ -22,9 +24,10 @@ def main(host: str = "127.0.0.1") -> None:
         server_header=False,
         ws="none",
         lifespan="on",
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=settings.SHUTDOWN_GRACE_S,
     )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    with told_in_one_line():
+        main(*sys.argv[1:2])

@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from bargeportal.processes import die_with_parent
 
-_STOP_WITHIN_S: Final = 6.0
+_STOP_WITHIN_S: Final = 9.5  # each ends what it holds within settings.SHUTDOWN_GRACE_S
 _BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_S: Final = 60.0  # one that ran this long has recovered: its next death starts with the shortest wait
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -7,15 +7,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db import close_old_connections
 
 from injections.callers import system_caller
 from injections.services import dispatch, qa, registration, sweep
+from injections.services.handover import hand_back
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 0.2
@@ -35,18 +37,19 @@ class Worker:
         # Apart from the tries: a QA system that does not answer must not keep a notice from being played in time.
         self._errands = ThreadPoolExecutor(max_workers=2, thread_name_prefix="errand")
         self._in_hand: set[UUID | str] = set()
+        self._under_way: set[Future[None]] = set()
         self._caller = system_caller(where="worker")
         self._next_sweep = self._next_registration = clock()
 
-    def run(self) -> None:
-        """Work; a failing turn is logged and does not end the worker. On `stop`, finish what is in hand."""
+    def run(self) -> bool:
+        """Work; a failing turn is logged and does not end the worker. On `stop`, `finish`, and return its answer."""
         while not self._stop.is_set():
             try:
                 self.turn()
             except Exception:
                 log.exception("a turn of the worker failed")
             self._stop.wait(LOOK_EVERY_S)
-        self.finish()
+        return self.finish()
 
     def turn(self) -> None:
         """Look once: try what is due; now and then sweep, deliver to QA and see to the registration."""
@@ -62,15 +65,25 @@ class Worker:
             self._next_registration = now + REGISTER_EVERY_S
             self._start(self._errands, "registration", self._register)
 
-    def finish(self) -> None:
-        """End the work in hand; what only waits for a thread stays in its table."""
+    def finish(self) -> bool:
+        """End the work in hand, and return whether all of it ended in time; what only waits stays in its table.
+
+        What did not end, and was not sent, is handed back: its thread may go on, but can no longer send it.
+        """
         for pool in (self._tries, self._errands):
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+        running = [future for future in self._under_way.copy() if not future.done()]
+        _, late = wait(running, timeout=settings.SHUTDOWN_GRACE_S)
+        if late:
+            hand_back()
+        return not late
 
     def _start(self, pool: ThreadPoolExecutor, what: UUID | str, work: Callable[[], None]) -> None:
         if what not in self._in_hand:
             self._in_hand.add(what)
-            pool.submit(self._do, what, work)
+            future = pool.submit(self._do, what, work)
+            self._under_way.add(future)
+            future.add_done_callback(self._under_way.discard)
 
     def _do(self, what: UUID | str, work: Callable[[], None]) -> None:
         try:

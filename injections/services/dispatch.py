@@ -23,6 +23,7 @@ from injections.lifecycle import WAITING, Status
 from injections.models import DispatchAttempt, InjectionRequest, LiveCall
 from injections.reasons import reason
 from injections.services.admission import Objection, objection
+from injections.services.handover import holding
 from injections.services.stopwatch import Stopwatch
 from injections.services.transitions import explained, move
 from injections.services.tries import (
@@ -84,6 +85,13 @@ def dispatch_taken(
     The gate has let it through; what the platform answers is reported to the gate. `ruled_at` is when the portal's own
     rules allowed it: within a second that still holds, later they are asked again.
     """
+    with holding(injection.lease_token):
+        _try(injection, look=look, ruled_at=ruled_at, stopwatch=stopwatch, by=by)
+
+
+def _try(
+    injection: InjectionRequest, *, look: Look, ruled_at: datetime | None, stopwatch: Stopwatch, by: Caller
+) -> None:
     began_at = timezone.now()
     if not _is_in_time(injection, stopwatch):
         gate.give_back()

@@ -263,6 +263,27 @@ def test_on_stop_it_finishes_what_is_in_hand(
     assert len(simulator.interactions()) == 1
 
 
+def test_what_does_not_end_in_time_is_handed_back(
+    worker: Worker,
+    waiting: Callable[..., InjectionRequest],
+    simulator: SimulatorProcess,
+    eventually: Eventually,
+    settings: Any,
+) -> None:
+    settings.SHUTDOWN_GRACE_S = 0.1
+    injection = waiting()
+    simulator.set_latency(800)
+    worker.turn()
+    eventually(lambda: InjectionRequest.objects.filter(pk=injection.pk, lease_token__isnull=False).exists())
+    assert not worker.finish()
+    assert InjectionRequest.objects.filter(
+        pk=injection.pk, lease_token__isnull=True, status="queued"
+    ).exists()
+    settings.SHUTDOWN_GRACE_S = 5
+    assert worker.finish()
+    assert simulator.interactions() == []
+
+
 def test_a_turn_that_fails_does_not_end_it(
     running: Any,
     waiting: Callable[..., InjectionRequest],

@@ -125,6 +125,10 @@ class Fleet:
         self.clip_url = self._clip_url()
         self.webs = [self._web(number, port) for number, port in enumerate(ports)]
         self.workers = [self._worker(number, folder) for number in range(workers)]
+        self.wait_until_it_answers()
+
+    def wait_until_it_answers(self) -> None:
+        """Wait for every web server."""
         for url in self.urls:
             _until(lambda url=url: _answers(url), url)  # type: ignore[misc]
 

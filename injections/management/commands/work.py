@@ -1,5 +1,7 @@
 """`manage.py work`: the background work of a portal on one machine."""
 
+import logging
+import os
 import signal
 import threading
 from typing import Any
@@ -20,4 +22,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         self.stdout.write("worker ready")
-        Worker(stop=stop).run()
+        if not Worker(stop=stop).run():
+            # A thread waits for a platform that does not answer. The interpreter would wait with it.
+            logging.shutdown()
+            os._exit(0)
