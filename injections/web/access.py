@@ -13,6 +13,7 @@ from injections.callers import Caller, caller_of
 from injections.roles import Action
 from injections.services.refusals import record_refusal
 from injections.web.errors import Trouble, to_login, trouble_page
+from injections.web.plain_text import shown_name
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -68,7 +69,7 @@ def refuse_role(request: HttpRequest, *, wanted: Action, by: Caller) -> HttpResp
         Trouble(
             status=403,
             title="Your role may not do this",
-            what=f"You are logged in as {by.actor.name} ({role}), and this page belongs to another role.",
+            what=f"You are logged in as {shown_name(by.actor.name)} ({role}), and this page belongs to another role.",
             meaning="Nothing was changed. The attempt is on record.",
             remedy="Ask an administrator if you need it, or go on with your own work.",
         ),

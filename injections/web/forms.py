@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.db.models import QuerySet
@@ -11,6 +11,7 @@ from injections.lifecycle import ENDED, Status
 from injections.models import AudioClip, Queue
 from injections.models.audio_clip import ClipStatus
 from injections.selectors import OPEN_QUESTIONS, InjectionFilter
+from injections.web.plain_text import plain_text
 from injections.web.rows import SORTS, STATES, BoardFilter
 
 REASONS: Final = (
@@ -41,6 +42,7 @@ _STATUS_CHOICES: Final = [
     *((status.value, status.value.capitalize()) for status in Status),
 ]
 _INCOMPLETE: Final = "The page is incomplete. Open the call again."
+_NO_PAGE: Final = "There is no such page. Begin with the newest."
 _VISIBLE: Final = re.compile(r"\w")
 
 
@@ -59,6 +61,27 @@ class SwitchField(forms.ChoiceField):
         return bool(super().clean(value) == "on")
 
 
+class SearchField(forms.CharField):
+    """What a list is searched for."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Search",
+            max_length=100,
+            required=False,
+            validators=[plain_text("The text")],
+            error_messages={"max_length": "Search for at most 100 characters."},
+        )
+
+
+class PickField(forms.ChoiceField):
+    """A choice from a list; what is not in it is told without being repeated."""
+
+    default_error_messages: ClassVar = {
+        "invalid_choice": "This is not one of the choices. Choose from the list."
+    }
+
+
 class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]  # any model
     """A choice among rows; what is no identifier at all is told like an unknown one."""
 
@@ -75,14 +98,14 @@ class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]  # any model
 class BoardFilterForm(forms.Form):
     """Search, filters and order of the board; they stand in the address."""
 
-    q = forms.CharField(max_length=100, required=False)
+    q = SearchField()
     queue = RowField(
         queryset=Queue.objects.none(),
         required=False,
         error_messages={"invalid_choice": "This queue is not one of yours. Choose another."},
     )
-    state = forms.ChoiceField(choices=[("", "Any state"), *STATES.items()], required=False)
-    sort = forms.ChoiceField(choices=[("", "Longest first"), *SORTS.items()], required=False)
+    state = PickField(choices=[("", "Any state"), *STATES.items()], required=False)
+    sort = PickField(label="Order", choices=[("", "Longest first"), *SORTS.items()], required=False)
 
     def __init__(self, *args: Any, queues: QuerySet[Queue], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -122,10 +145,12 @@ class ArmForm(forms.Form):
             "required": "Say why you barge: choose one of the suggestions or write your own.",
             "max_length": "Say it in at most 500 characters.",
         },
+        validators=[plain_text("The reason")],
     )
     participant_id = forms.UUIDField(error_messages={"required": _INCOMPLETE, "invalid": _INCOMPLETE})
     seen_version = forms.CharField(
-        max_length=32, error_messages={"required": _INCOMPLETE, "max_length": _INCOMPLETE}
+        max_length=32,
+        error_messages=dict.fromkeys(("required", "max_length", "null_characters_not_allowed"), _INCOMPLETE),
     )
 
     def __init__(self, *args: Any, clips: QuerySet[AudioClip], **kwargs: Any) -> None:
@@ -140,10 +165,12 @@ class ArmForm(forms.Form):
 class InjectionFilterForm(forms.Form):
     """Filters of the list of injections."""
 
-    status = forms.ChoiceField(choices=[("", "Any status"), *_STATUS_CHOICES], required=False)
-    q = forms.CharField(max_length=100, required=False)
-    day = forms.DateField(required=False, error_messages={"invalid": "Give a day like 2026-11-22."})
-    before = forms.UUIDField(required=False)
+    status = PickField(choices=[("", "Any status"), *_STATUS_CHOICES], required=False)
+    q = SearchField()
+    day = forms.DateField(
+        required=False, label="Day", error_messages={"invalid": "Give a day like 2026-11-22."}
+    )
+    before = forms.UUIDField(required=False, label="Page", error_messages={"invalid": _NO_PAGE})
 
     def narrowed(self) -> InjectionFilter:
         """Return the valid part of what was asked for."""
@@ -163,8 +190,8 @@ class InjectionFilterForm(forms.Form):
 class ClipFilterForm(forms.Form):
     """Filters of the list of recordings."""
 
-    status = forms.ChoiceField(choices=[("", "Any state"), *ClipStatus.choices], required=False)
-    q = forms.CharField(max_length=100, required=False)
+    status = PickField(choices=[("", "Any state"), *ClipStatus.choices], required=False)
+    q = SearchField()
 
 
 class ClipUploadForm(forms.Form):
@@ -179,15 +206,32 @@ class ClipUploadForm(forms.Form):
         },
     )
     title = forms.CharField(
-        max_length=120, error_messages={"required": "Give it a title that supervisors will recognise."}
+        max_length=120,
+        error_messages={
+            "required": "Give it a title that supervisors will recognise.",
+            "max_length": "Give it a title of at most 120 characters.",
+        },
+        validators=[plain_text("The title")],
     )
-    language = forms.ChoiceField(choices=list(LANGUAGES.items()), initial="en")
+    language = PickField(choices=list(LANGUAGES.items()), initial="en")
     transcript = forms.CharField(
         max_length=2000,
         error_messages={
-            "required": "Write down what is said: whoever approves it, and whoever cannot hear it, relies on it."
+            "required": "Write down what is said: whoever approves it, and whoever cannot hear it, relies on it.",
+            "max_length": "Write down what is said in at most 2000 characters.",
         },
+        validators=[plain_text("What is said", has_lines=True)],
     )
+
+    def clean_file(self) -> Any:
+        """Refuse a file whose name would be shown as another one."""
+        file = self.cleaned_data["file"]
+        plain_text("The name of this file")(file.name)
+        return file
+
+    def clean_title(self) -> str:
+        """Refuse a title without a single letter or digit: nobody could tell it from another."""
+        return _in_words(str(self.cleaned_data["title"]), otherwise="Give it a title in words.")
 
 
 class DecisionForm(forms.Form):
@@ -195,7 +239,11 @@ class DecisionForm(forms.Form):
 
     reason = forms.CharField(
         max_length=500,
-        error_messages={"required": "Say what has to be better, so that it can be done again."},
+        error_messages={
+            "required": "Say what has to be better, so that it can be done again.",
+            "max_length": "Say it in at most 500 characters.",
+        },
+        validators=[plain_text("The reason", has_lines=True)],
     )
 
 
@@ -215,6 +263,7 @@ class SettleForm(forms.Form):
             "required": "Say how you know: the record keeps it.",
             "max_length": "Say it in at most 500 characters.",
         },
+        validators=[plain_text("The reason", has_lines=True)],
     )
 
     def clean_reason(self) -> str:
@@ -225,7 +274,7 @@ class SettleForm(forms.Form):
 class DeliveryFilterForm(forms.Form):
     """Filters of the list of deliveries to the QA system."""
 
-    state = forms.ChoiceField(
+    state = PickField(
         choices=[
             ("", "All events"),
             ("failed", "Failed so far"),
@@ -234,7 +283,13 @@ class DeliveryFilterForm(forms.Form):
         ],
         required=False,
     )
-    before = forms.IntegerField(required=False, min_value=1, max_value=2**62)
+    before = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**62,
+        label="Page",
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), _NO_PAGE),
+    )
 
 
 def _in_words(text: str, *, otherwise: str) -> str:

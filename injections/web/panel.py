@@ -13,6 +13,8 @@ from injections.models import AudioClip, InjectionRequest, LiveCall
 from injections.reasons import reason
 from injections.web.armed import Armed
 from injections.web.forms import LANGUAGES, REASONS, ArmForm
+from injections.web.plain_text import shown_name
+from injections.web.reason_words import remedy, why
 from injections.web.results import story, wait_of
 from injections.web.verdicts import blocking, checklist
 from injections.web.words import length, masked_number, seconds_since, sentence, spoken, waveform_path
@@ -25,6 +27,7 @@ class Choice:
     """One recording that may be chosen."""
 
     clip: AudioClip
+    title: str
     key: str
     length: str
     language: str
@@ -43,12 +46,20 @@ class Notice:
     remedy: str
 
 
+def notice_of(code: str) -> Notice:
+    """Return why a barge was not armed, by the code of the reason."""
+    return Notice(
+        what=sentence(why(code, reason(code).sentence)), meaning="Nothing was played.", remedy=remedy(code)
+    )
+
+
 def call_context(call: LiveCall, *, now: datetime) -> dict[str, Any]:
     """Return heading and checklist of a call."""
     is_busy = call.pk in selectors.busy_conversations(among=[call.pk])
     checks = checklist(call, is_busy=is_busy, now=now)
     return {
         "call": call,
+        "agent": shown_name(call.agent_name),
         "conversation_id": call.pk,
         "caller_number": masked_number(call.caller),
         "connected_for": spoken(seconds_since(call.connected_at, now=now)) if call.connected_at else "",
@@ -58,18 +69,25 @@ def call_context(call: LiveCall, *, now: datetime) -> dict[str, Any]:
 
 
 def form_context(
-    call: LiveCall, *, form: ArmForm | None = None, armed: Armed | None = None, code: str = "", by: Caller
+    call: LiveCall,
+    *,
+    form: ArmForm | None = None,
+    armed: Armed | None = None,
+    notice: Notice | None = None,
+    by: Caller,
 ) -> dict[str, Any]:
     """Return the panel before arming, with what was already chosen: by a refused form or a barge that was disarmed."""
     chosen = _chosen(form, armed)
     errors = {} if form is None else {name: next(iter(messages)) for name, messages in form.errors.items()}
+    errors_told = list(dict.fromkeys(errors.values()))  # two fields may say the same
     return call_context(call, now=timezone.now()) | {
         "panel_state": "form",
         "choices": _choices(selectors.playable_clips(by=by), chosen=str(chosen["clip"])),
         "chosen": chosen,
         "errors": errors,
+        "errors_told": errors_told,
         "reasons": REASONS,
-        "notice": _notice(code) if code else None,
+        "notice": notice,
     }
 
 
@@ -82,9 +100,9 @@ def armed_context(call: LiveCall, *, armed: Armed, token: str, clip: AudioClip) 
         "armed": armed,
         "armed_version": armed.seen_version,
         "token": token,
-        "clip": clip,
+        "clip_title": shown_name(clip.title),
         "clip_length": spoken(armed.max_duration_ms / 1000 + 0.5),
-        "first_name": (call.agent_name or "the agent").split()[0],
+        "first_name": (shown_name(call.agent_name).split() or ["the agent"])[0],
         "armed_s": settings.INJECT_ARMED_S,
         "safe_at": safe_at,
     }
@@ -127,6 +145,7 @@ def _choices(clips: Any, *, chosen: str) -> list[Choice]:
     return [
         Choice(
             clip=clip,
+            title=shown_name(clip.title),
             key=str(place) if place <= KEYS else "",
             length=length(clip.duration_ms),
             language=LANGUAGES.get(clip.language, clip.language),
@@ -137,8 +156,3 @@ def _choices(clips: Any, *, chosen: str) -> list[Choice]:
         )
         for place, clip in enumerate(clips, start=1)
     ]
-
-
-def _notice(code: str) -> Notice:
-    known = reason(code)
-    return Notice(what=sentence(known.sentence), meaning="Nothing was played.", remedy=known.remedy)

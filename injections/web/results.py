@@ -9,9 +9,9 @@ from django.utils.safestring import SafeString
 from injections.lifecycle import CANCELLABLE, ENDED, Status
 from injections.models import DispatchAttempt, InjectionRequest
 from injections.models.dispatch_attempt import AttemptOutcome
-from injections.reasons import REASONS
 from injections.selectors import is_played_by_word
 from injections.web.moments import countdown
+from injections.web.reason_words import remedy, why
 from injections.web.verdicts import Badge
 from injections.web.words import milliseconds, sentence
 
@@ -110,12 +110,11 @@ def story(injection: InjectionRequest) -> Story:
     """Tell what became of `injection`."""
     status = Status(injection.status)
     what, meaning = _words(injection, status)
-    known = REASONS.get(injection.reason_code)
     return Story(
         badge=_BADGES[status],
         what=what,
         meaning=meaning,
-        remedy="" if known is None or status in _UNEXPLAINED else known.remedy,
+        remedy="" if status in _UNEXPLAINED else remedy(injection.reason_code),
         stages=_stages(injection, status),
         is_over=status in ENDED,
         is_cancellable=status in CANCELLABLE,
@@ -141,7 +140,8 @@ def tries(injection: InjectionRequest) -> list[Try]:
 
 def _words(injection: InjectionRequest, status: Status) -> tuple[str, str]:
     if status == Status.QUEUED:
-        said = f"The platform could not take it at once. {sentence(injection.error)}".strip()
+        told = sentence(why(injection.reason_code, injection.error))
+        said = f"The platform could not take it at once. {told}".strip()
         return _WAITS_FOR.get(injection.reason_code, said), _NOT_YET
     if is_played_by_word(injection):
         return (
@@ -152,7 +152,7 @@ def _words(injection: InjectionRequest, status: Status) -> tuple[str, str]:
 
 
 def _explanation(injection: InjectionRequest, status: Status) -> tuple[str, str]:
-    what = sentence(injection.error)
+    what = sentence(why(injection.reason_code, injection.error))
     if status == Status.UNKNOWN:
         return (
             what,

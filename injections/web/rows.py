@@ -11,6 +11,7 @@ from uuid import UUID
 from injections import selectors
 from injections.callers import Caller
 from injections.models import LiveCall
+from injections.web.plain_text import shown_name
 from injections.web.verdicts import STATE_WORDS, Badge, is_stale, state_badge, state_code, verdict
 from injections.web.words import clock, masked_number, seconds_since
 
@@ -104,7 +105,7 @@ def _row(call: LiveCall, *, is_busy: bool, now: datetime) -> Row:
     running_s = seconds_since(call.connected_at, now=now)
     return Row(
         id=str(call.pk),
-        agent=call.agent_name or "No agent yet",
+        agent=shown_name(call.agent_name) or "No agent yet",
         where=f"{call.queue.name}, {call.direction}" if call.direction else call.queue.name,
         caller=masked_number(call.caller),
         state_code=code,

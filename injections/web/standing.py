@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from injections.gate import BREAKER_INTERVAL_S, REQUESTS_A_TRY, GateView
 from injections.selectors import Feed
 from injections.web.moments import clock_time, countdown
+from injections.web.plain_text import shown_name
 from injections.web.verdicts import Badge
 from injections.web.words import spoken
 
@@ -109,7 +110,7 @@ def standing(view: GateView, *, now: datetime, patience_s: int) -> Standing:
     return Standing(
         code=_code(view),
         since=None if view.opened_at is None else datetime.fromtimestamp(view.opened_at, tz=UTC),
-        by=view.forced_by,
+        by=shown_name(view.forced_by),
         left=view.left,
         allowed=view.allowed,
         resets_at=datetime.fromtimestamp(view.resets_at, tz=UTC),

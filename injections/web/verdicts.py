@@ -12,8 +12,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from injections.models import LiveCall
-from injections.reasons import reason
 from injections.services.admission import OLDEST_VIEW
+from injections.web.plain_text import shown_name
+from injections.web.reason_words import WORDS, remedy
 from injections.web.words import seconds_since, spoken
 
 # From here on the page says that it may be out of date: the watcher vouches for every call each six seconds,
@@ -55,17 +56,11 @@ class Check:
 
 
 _YES: Final = Badge("go", "✓", "Yes")
-_CONSENT_WORDS: Final = {
-    "attributes_missing": "No consent on record",
-    "consent_missing": "No consent on record",
-    "consent_denied": "Agent declined",
-    "consent_withdrawn": "Consent withdrawn",
-}
 _STATES: Final = {
     "alerting": Badge("plain", "○", "Ringing"),
     "connected": Badge("go", "●", "Connected"),
     "held": Badge("caution", "Ⅱ", "On hold"),
-    "secure_pause": Badge("plain", "■", "Secure pause"),
+    "secure_pause": Badge("stop", "■", "Secure pause"),
     "barged": Badge("plain", "◐", "Being barged"),
 }
 STATE_WORDS: Final = {code: badge.words for code, badge in _STATES.items()}
@@ -90,12 +85,14 @@ def state_badge(code: str) -> Badge:
 def verdict(call: LiveCall, *, is_busy: bool, now: datetime) -> Badge:
     """Return whether `call` may be barged now, the gravest reason against it first."""
     if call.consent_reason:
-        return Badge("stop", "✕", _CONSENT_WORDS.get(call.consent_reason, "No consent"))
+        return Badge("stop", "✕", WORDS.get(call.consent_reason, "No consent"))
     if call.is_secure_paused:
         return Badge("stop", "✕", "Card data being taken")
     if call.barged_by or is_busy:
         return Badge(
-            "plain", "◐", f"{call.barged_by} is barging" if call.barged_by else "Recording due or playing"
+            "plain",
+            "◐",
+            f"{shown_name(call.barged_by)} is barging" if call.barged_by else "Recording due or playing",
         )
     if call.is_held:
         return Badge("caution", "–", "Not now: on hold")
@@ -116,13 +113,11 @@ def checklist(call: LiveCall, *, is_busy: bool, now: datetime) -> tuple[Check, .
     is_connected = call.state == "connected"
     age = f"{int(seconds_since(call.seen_at, now=now))} s ago"
     return (
-        Check(is_connected, "Call is active", age, *_against(is_connected, "call_not_active")),
+        _state_check(is_connected, "Call is active", "call_not_active", detail=age),
         _agent_check(call, is_connected=is_connected),
         _consent_check(call),
-        _state_check(not call.is_held, "Not on hold", "The caller is on hold", "on_hold"),
-        _state_check(
-            not call.is_secure_paused, "No secure pause", "Card data is being taken", "secure_pause"
-        ),
+        _state_check(not call.is_held, "Not on hold", "on_hold"),
+        _state_check(not call.is_secure_paused, "No secure pause", "secure_pause"),
         _busy_check(call, is_busy=is_busy),
         _age_check(call, now=now),
     )
@@ -134,34 +129,37 @@ def blocking(checks: tuple[Check, ...]) -> Check | None:
 
 
 def _against(holds: bool, code: str) -> tuple[str, str]:
-    return ("", "") if holds else (reason(code).remedy, code)
+    return ("", "") if holds else (remedy(code), code)
 
 
-def _state_check(holds: bool, words: str, otherwise: str, code: str) -> Check:
-    return Check(holds, words if holds else otherwise, "", *_against(holds, code))
+def _state_check(holds: bool, words: str, code: str, *, detail: str = "") -> Check:
+    return Check(holds, words if holds else WORDS[code], detail, *_against(holds, code))
 
 
 def _agent_check(call: LiveCall, *, is_connected: bool) -> Check:
     holds = is_connected and call.agent_participant_id is not None
-    words = "Agent is connected" if holds else "Agent is not connected"
-    return Check(holds, words, call.agent_name, *_against(holds, "agent_not_connected"))
+    return _state_check(
+        holds, "Agent is connected", "agent_not_connected", detail=shown_name(call.agent_name)
+    )
 
 
 def _consent_check(call: LiveCall) -> Check:
     if not call.consent_reason:
-        return Check(holds=True, words="Agent consented to supervision", detail="checked again")
-    words = _CONSENT_WORDS.get(call.consent_reason, "No consent")
+        return Check(holds=True, words="Agent has consented", detail="asked again when sent")
+    words = WORDS.get(call.consent_reason, "No consent")
     return Check(False, words, "", *_against(False, call.consent_reason))
 
 
 def _busy_check(call: LiveCall, *, is_busy: bool) -> Check:
     if call.barged_by:
         return Check(
-            False, f"{call.barged_by} is barging", "", "Wait until the barge has ended.", "call_busy"
+            False,
+            f"{shown_name(call.barged_by)} is barging",
+            "",
+            "Wait until the barge has ended.",
+            "call_busy",
         )
-    return _state_check(
-        not is_busy, "Nobody else is playing into it", "A recording is playing or due", "call_busy"
-    )
+    return _state_check(not is_busy, "Nobody else is playing", "call_busy")
 
 
 def _age_check(call: LiveCall, *, now: datetime) -> Check:

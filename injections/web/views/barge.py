@@ -23,7 +23,15 @@ from injections.web.access import refuse_scope, requires
 from injections.web.armed import Armed, NotArmed, arm, is_safe_again, seal, unseal
 from injections.web.errors import Trouble, trouble_page
 from injections.web.forms import ArmForm
-from injections.web.panel import armed_context, call_context, form_context, gone_context, result_context
+from injections.web.panel import (
+    Notice,
+    armed_context,
+    call_context,
+    form_context,
+    gone_context,
+    notice_of,
+    result_context,
+)
 from injections.web.verdicts import blocking, checklist
 from injections.web.views.calls import board_context
 
@@ -68,7 +76,7 @@ def barge_arm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     if code:
         _record_arming(code, form=form, call=call, by=caller)
         status = 400 if form.errors else 409
-        context = form_context(call, form=form, code="" if form.errors else code, by=caller)
+        context = form_context(call, form=form, notice=None if form.errors else notice_of(code), by=caller)
         return _page(request, conversation_id, context, status=status, by=caller)
     armed = arm(call=call, form=form, user_id=_user_id(caller))
     context = armed_context(call, armed=armed, token=seal(armed), clip=form.cleaned_data["clip"])
@@ -216,6 +224,13 @@ def _not_armed(request: HttpRequest, conversation_id: UUID, *, by: Caller) -> Ht
     )
 
 
+_LATE = Notice(
+    what="You pressed Barge now after the armed time had run out.",
+    meaning="Nothing was played.",
+    remedy="If it still fits the call, arm again.",
+)
+
+
 def _too_late(request: HttpRequest, conversation_id: UUID, *, armed: Armed, by: Caller) -> HttpResponse:
     """Refuse what was armed too long ago, unless it is a repeat of what has already been done in time."""
     done = selectors.injection_by_key(key=armed.key, by=by)
@@ -232,9 +247,7 @@ def _too_late(request: HttpRequest, conversation_id: UUID, *, armed: Armed, by: 
         by=by,
     )
     call = selectors.live_call(conversation_id=conversation_id, by=by)
-    context = (
-        gone_context() if call is None else form_context(call, armed=armed, code="deadline_passed", by=by)
-    )
+    context = gone_context() if call is None else form_context(call, armed=armed, notice=_LATE, by=by)
     return _page(request, conversation_id, context, status=409, by=by)
 
 

@@ -24,6 +24,8 @@ from injections.services.refusals import NotPermitted, record_refusal
 from injections.web.access import requires
 from injections.web.errors import Trouble, not_found, trouble_page
 from injections.web.forms import LANGUAGES, ClipFilterForm, ClipUploadForm, DecisionForm
+from injections.web.plain_text import shown_name
+from injections.web.reason_words import of_an_upload
 from injections.web.verdicts import Badge
 from injections.web.words import length, size, waveform_path
 
@@ -81,7 +83,7 @@ def clip_upload(request: HttpRequest) -> HttpResponse:
                 by=caller,
             )
         except AudioRefused as refused:
-            form.add_error("file", refused.message)  # the service has recorded it
+            form.add_error("file", of_an_upload(refused.message))  # the service has recorded it
         else:
             return redirect("clip", clip_id=made.pk)
     else:
@@ -161,6 +163,7 @@ def _trouble(status: int, title: str, what: str) -> Trouble:
 def _shown(found: AudioClip) -> dict[str, Any]:
     return {
         "clip": found,
+        "title": shown_name(found.title),
         "badge": _BADGES[ClipStatus(found.status)],
         "length": length(found.duration_ms),
         "language": LANGUAGES.get(found.language, found.language),

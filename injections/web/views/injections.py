@@ -20,6 +20,7 @@ from injections.services.settlement import UNSETTLED, NotSettleable, settle_unkn
 from injections.web.access import requires
 from injections.web.errors import Trouble, not_found, trouble_page
 from injections.web.forms import InjectionFilterForm, SettleForm
+from injections.web.reason_words import why
 from injections.web.results import badge_of, story, tries, wait_of
 
 
@@ -34,7 +35,10 @@ def injections(request: HttpRequest) -> HttpResponse:
     shown = found[: selectors.PAGE_SIZE]
     context = {
         "filters": form,
-        "rows": [{"injection": one, "badge": badge_of(one)} for one in shown],
+        "rows": [
+            {"injection": one, "badge": badge_of(one), "why": why(one.reason_code, one.error)}
+            for one in shown
+        ],
         "older": _older(request, shown[-1]) if len(found) > len(shown) else "",
         "is_first": narrowed.before is None,
         "is_narrow": any(request.GET.get(name) for name in ("status", "q", "day")),

@@ -30,7 +30,7 @@ def token_in(page: bytes) -> str:
 def test_the_panel_stands_beside_the_board_on_its_own_page(supervisor: Client, call: LiveCall):
     page = supervisor.get(at(call)).content.decode()
     assert 'id="calls"' in page
-    assert "Agent consented to supervision" in page
+    assert "Agent has consented" in page
 
 
 def test_the_panel_alone_is_a_fragment(supervisor: Client, call: LiveCall):
@@ -102,7 +102,12 @@ def test_arming_sends_nothing(supervisor: Client, call: LiveCall, choice: Choice
         ({"reason": None}, "Say why you barge"),
         ({"reason": " … "}, "Say why you barge, in words."),
         ({"reason": "x" * 501}, "at most 500 characters"),
-        ({"reason": "nul \x00 nul"}, "Null characters are not allowed."),
+        ({"reason": "nul \x00 nul"}, "The reason holds a control character (U+0000, character 5)."),
+        (
+            {"reason": "\u202egnihton"},
+            "The reason holds a hidden character that turns the direction of writing",
+        ),
+        ({"reason": "two\nlines"}, "The reason holds a control character (U+000A"),
         ({"agent_mute": "banana"}, "Switch this on or off"),
         ({"participant_id": "42"}, "The page is incomplete"),
         ({"participant_id": None}, "The page is incomplete"),
@@ -118,6 +123,31 @@ def test_a_bad_field_is_named_and_the_rest_is_kept(
     assert answer.status_code == 400
     assert said in page
     assert 'name="token"' not in page
+
+
+def test_a_message_that_two_fields_share_is_said_once(supervisor: Client, call: LiveCall, choice: Choice):
+    sent = choice(participant_id=None, seen_version=None)
+    page = supervisor.post(at(call, "arm/"), sent).content.decode()
+    assert page.count("The page is incomplete") == 1
+
+
+def test_a_barge_that_is_refused_says_once_that_nothing_was_played(
+    supervisor: Client, call: LiveCall, choice: Choice, settings: Any
+):
+    token = token_in(supervisor.post(at(call, "arm/"), choice()).content)
+    settings.INJECT_ARMED_S = -2
+    page = supervisor.post(at(call, "fire/"), {"token": token}).content.decode()
+    assert page.count("Nothing was played.") == 1
+    assert "You pressed Barge now after the armed time had run out." in page
+
+
+def test_no_name_turns_the_armed_sentence(supervisor: Client, call: LiveCall, choice: Choice):
+    LiveCall.objects.update(agent_name="\u202etsilqdniL \u2069yrevA")
+    clip = AudioClipFactory(title="\u202elive")
+    page = supervisor.post(at(call, "arm/"), choice(clip=str(clip.pk))).content.decode()
+    assert "<bdi>live</bdi>" in page
+    assert "\u202e" not in page
+    assert "\u2069" not in page
 
 
 def test_a_reason_in_any_script_is_taken(supervisor: Client, call: LiveCall, choice: Choice):

@@ -60,8 +60,15 @@ def test_a_recording_is_taken_and_shown_as_waiting(audio_admin: Client):
         ({"file": "not a file"}, "Choose a recording"),
         ({"title": ""}, "Give it a title"),
         ({"title": "x" * 121}, "at most 120 characters"),
-        ({"title": "nul \x00"}, "Null characters are not allowed."),
-        ({"language": "tlh"}, "Select a valid choice"),
+        ({"title": "nul \x00"}, "The title holds a control character (U+0000, character 5)."),
+        (
+            {"title": "\u202eevil"},
+            "The title holds a hidden character that turns the direction of writing (U+202E",
+        ),
+        ({"title": "\u200b\u200b"}, "Give it a title in words."),
+        ({"transcript": "a\u2066b"}, "What is said holds a hidden character"),
+        ({"language": "\u202een"}, "This is not one of the choices"),
+        ({"language": "tlh"}, "This is not one of the choices"),
         ({"transcript": None}, "Write down what is said"),
         ({"transcript": "x" * 2001}, "at most 2000 characters"),
     ],
@@ -81,6 +88,16 @@ def test_a_file_that_is_no_sound_is_refused_and_the_other_fields_are_kept(audio_
     assert 'value="Kept title"' in page
     assert 'id="file-error"' in page
     assert len(records("clip.upload_refused")) == 1
+
+
+def test_a_transcript_may_have_lines(audio_admin: Client):
+    assert audio_admin.post("/clips/upload/", sent(transcript="One.\r\nTwo.")).status_code == 302
+
+
+def test_no_refusal_of_an_upload_offers_a_format_that_is_not_taken(audio_admin: Client):
+    fake = SimpleUploadedFile("notice.wav", b"no sound at all" * 50)
+    page = audio_admin.post("/clips/upload/", sent(file=fake)).content.decode()
+    assert "Choose a wav, mp3 or ogg file." in page
 
 
 def test_an_approver_approves_what_another_uploaded(approver: Client):

@@ -26,7 +26,7 @@ def test_every_status_is_told_in_words(status: Status):
 
 def test_a_refusal_says_what_happened_what_it_means_and_what_to_do():
     told = story(an_injection(Status.REFUSED, "consent_denied"))
-    assert told.what == "Consent denied."
+    assert told.what == "Agent declined."
     assert told.meaning == "Nothing was played. Agent and caller noticed nothing."
     assert told.remedy == "The agent did not consent to supervision. Do not barge."
 

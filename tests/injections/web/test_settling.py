@@ -89,7 +89,7 @@ def test_a_supervisor_sees_the_doubt_and_no_form(supervisor: Client, cards: Any)
         ({"reason": ""}, "Say how you know: the record keeps it."),
         ({"reason": " … "}, "Say how you know, in words."),
         ({"reason": "x" * 501}, "Say it in at most 500 characters."),
-        ({"reason": "a\x00b"}, "Null characters are not allowed."),
+        ({"reason": "a\x00b"}, "The reason holds a control character"),
     ],
 )
 def test_an_incomplete_form_is_a_400_on_record_that_changes_nothing(

@@ -117,7 +117,7 @@ def test_an_open_breaker_is_told_and_wakes_the_rest_of_the_page(client: Client, 
     put_gate(BreakerState(opened_at=time.time(), forced_by="Ada Lovelace"))
     answer = ask(client, **{"is": "clear"})
     assert "Requests held back since" in answer.content.decode()
-    assert "by Ada Lovelace" in answer.content.decode()
+    assert "by <bdi>Ada Lovelace</bdi>" in answer.content.decode()
     assert "gate-changed" in answer["HX-Trigger"]
     assert 'data-announce="Ada Lovelace holds every request to Genesys Cloud back.' in answer.content.decode()
 

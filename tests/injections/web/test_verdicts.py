@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from injections.models import LiveCall
-from injections.web.verdicts import blocking, checklist, state_code, verdict
+from injections.web.verdicts import blocking, checklist, state_badge, state_code, verdict
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -93,6 +93,15 @@ def test_each_line_of_the_checklist_blocks_with_its_code_and_remedy(
     assert against is not None
     assert against.code == code
     assert against.remedy
+
+
+def test_a_line_that_does_not_hold_never_reads_as_if_it_did():
+    (first, *_) = checklist(a_call(state="alerting"), is_busy=False, now=NOW)
+    assert first.words == "Call is not active"
+
+
+def test_a_secure_pause_is_at_least_as_loud_as_a_hold():
+    assert state_badge("secure_pause").hue == "stop"
 
 
 def test_information_that_is_a_little_late_is_said_but_does_not_block():

@@ -1,0 +1,51 @@
+"""Reasons as the pages tell them: checklist, refusal and list have the same words for the same thing.
+
+The API and the log keep the words of `injections.reasons`. What is not here is told in those.
+"""
+
+import re
+from typing import Final
+
+from injections.reasons import REASONS
+from injections.web.plain_text import shown_name
+
+_NO_CONSENT: Final = "No consent on record"
+_ASK_FOR_CONSENT: Final = (
+    "Ask the agent to agree to supervision. The call can be barged as soon as the consent is on record."
+)
+WORDS: Final = {
+    "call_not_active": "Call is not active",
+    "call_busy": "A recording is playing or due",
+    "agent_not_connected": "Agent is not connected",
+    "participant_not_in_call": "The agent is no longer in this call",
+    "attributes_missing": _NO_CONSENT,
+    "consent_missing": _NO_CONSENT,
+    "consent_denied": "Agent declined",
+    "consent_withdrawn": "Consent withdrawn",
+    "on_hold": "The caller is on hold",
+    "secure_pause": "Card data is being taken",
+}
+_REMEDIES: Final = {
+    "attributes_missing": _ASK_FOR_CONSENT,
+    "consent_missing": _ASK_FOR_CONSENT,
+}
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?]) +")
+_FLAC: Final = re.compile(r"(?:, (ogg(?: \([^)]*\))?))? or flac")
+
+
+def why(code: str, error: str) -> str:
+    """Return in words what happened: those of the checklist where it has some, else `error`, each sentence once."""
+    if code in WORDS:
+        return WORDS[code]
+    return " ".join(dict.fromkeys(_SENTENCE_END.split(shown_name(error).strip())))
+
+
+def remedy(code: str) -> str:
+    """Return the next step; what it means for the call is told beside it and not repeated here."""
+    known = REASONS[code].remedy if code in REASONS else ""
+    return _REMEDIES.get(code, known).removeprefix("Nothing was played.").strip()
+
+
+def of_an_upload(message: str) -> str:
+    """Return why a recording was not taken, offering only what the page takes: the platform plays no flac."""
+    return _FLAC.sub(lambda found: f" or {found[1]}" if found[1] else "", message)
