@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.core.signals import setting_changed
+from django.http.multipartparser import MultiPartParserError
 
 _SECRET_SETTINGS: Final = (
     "SECRET_KEY",
@@ -18,6 +20,7 @@ _SECRET_SETTINGS: Final = (
     "METRICS_TOKEN",
 )
 _SHORTEST_SECRET: Final = 8  # a shorter value would blank out ordinary words
+_REFUSALS: Final = (PermissionDenied, SuspiciousOperation, BadRequest, MultiPartParserError)
 
 _RULES: Final = (
     # Authorization headers, however they are quoted
@@ -89,6 +92,15 @@ class RedactingFilter(logging.Filter):
             record.exc_text = redact(record.exc_text, secrets=_secrets())
         if record.stack_info:
             record.stack_info = redact(record.stack_info, secrets=_secrets())
+        return True
+
+
+class RefusalFilter(logging.Filter):
+    """Leaves a request that was refused as it should be with its one line: nothing went wrong in the program."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], _REFUSALS):
+            record.exc_info = record.exc_text = None
         return True
 
 

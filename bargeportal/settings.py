@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "bargeportal.health.AnswerHealth",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -212,10 +213,13 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redact": {"()": "bargeportal.logs.RedactingFilter"}},
+    "filters": {
+        "refusal": {"()": "bargeportal.logs.RefusalFilter"},
+        "redact": {"()": "bargeportal.logs.RedactingFilter"},
+    },
     "formatters": {"line": {"()": "bargeportal.logs.LineFormatter"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": "line"},
+        "stderr": {"class": "logging.StreamHandler", "filters": ["refusal", "redact"], "formatter": "line"},
     },
     "root": {
         "handlers": ["stderr"],

@@ -1,12 +1,9 @@
-"""Which address belongs to whom."""
+"""Which address belongs to whom; `/health` is answered before all of these (bargeportal.health)."""
 
 from django.contrib import admin
 from django.urls import include, path
 
-from bargeportal.health import health
-
 urlpatterns = [
-    path("health", health, name="health"),
     path("admin/", admin.site.urls),
     path("", include("injections.api.urls")),
     path("", include("injections.web.urls")),

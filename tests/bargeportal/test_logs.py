@@ -1,8 +1,15 @@
+import io
 import logging
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, SuspiciousOperation
+from django.test import Client
 
-from bargeportal.logs import LineFormatter, RedactingFilter, redact
+from bargeportal.logs import LineFormatter, RedactingFilter, RefusalFilter, redact
+from injections.roles import Role
 
 
 @pytest.mark.parametrize(
@@ -82,3 +89,48 @@ def test_secrets_of_the_settings_are_redacted() -> None:
 
 def test_a_line_break_cannot_forge_a_line() -> None:
     assert "\n" not in line(record("one\ntwo %s", "three\r\nfour"))
+
+
+@pytest.mark.parametrize("kind", [PermissionDenied, SuspiciousOperation, DisallowedHost, BadRequest])
+def test_a_refused_request_is_one_line(kind: type[Exception]) -> None:
+    made = record("Forbidden: %s", "/admin/", error=kind("no"))
+    assert RefusalFilter().filter(made)
+    assert line(made).endswith("WARNING a.logger: Forbidden: /admin/")
+
+
+def test_a_fault_keeps_its_traceback() -> None:
+    made = record("failed", error=ValueError("no"))
+    assert RefusalFilter().filter(made)
+    assert "ValueError: no" in line(made)
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """Return what the portal's own handler writes."""
+    handler = next(one for one in logging.getLogger().handlers if isinstance(one.formatter, LineFormatter))
+    assert isinstance(handler, logging.StreamHandler)
+    stream = io.StringIO()
+    former = handler.setStream(stream)
+    yield stream
+    handler.setStream(former)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/admin/audit/auditrecord/", "Forbidden (Permission denied): /admin/audit/auditrecord/"),
+        ("/admin/auth/user/?password__startswith=a", "Filtering by password__startswith not allowed"),
+    ],
+)
+def test_what_the_admin_denies_is_one_line(
+    client: Client, person: Any, written: io.StringIO, path: str, said: str
+) -> None:
+    administrator = person("ada", Role.ADMINISTRATOR)
+    administrator.is_staff = True
+    administrator.user_permissions.set(Permission.objects.filter(codename="view_user"))
+    administrator.save()
+    client.force_login(administrator)
+    assert client.get(path).status_code in {400, 403}
+    lines = written.getvalue().splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
