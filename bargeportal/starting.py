@@ -22,6 +22,7 @@ from bargeportal.supervision import Program
 _STATIC_SOURCES: Final = ("injections/static", "audit/static", "requirements.lock")
 # Nothing of these is ever shown: the HTTP API answers JSON alone.
 _UNUSED_STATIC: Final = ["rest_framework"]
+_SIMULATOR_S: Final = ("GENESYS_API_URL", "GENESYS_LOGIN_URL", "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,13 @@ def plan(*, port: int, simulator_port: int | None, with_demo: bool, environment:
         env |= {"GENESYS_CLIENT_ID": "barge-portal", "GENESYS_CLIENT_SECRET": secrets.token_urlsafe(24)}
         env.pop("GENESYS_CLIENT_SECRET_FILE", None)
     return Plan(port, simulator_port, with_demo, env)
+
+
+def read_settings_of(plan: Plan) -> None:
+    """Give this process the settings of `plan` for its simulator, so that the system checks judge those."""
+    if plan.simulator_port is not None:
+        for name in _SIMULATOR_S:
+            setattr(settings, name, plan.environment[name])
 
 
 def program(name: str, plan: Plan) -> Program:

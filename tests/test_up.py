@@ -255,10 +255,11 @@ def test_nothing_stays_when_the_parent_is_killed(tmp_path: Path) -> None:
         assert wait_until(lambda: not any(is_alive(pid) for pid in below), within_s=10)
 
 
-def test_without_a_simulator_missing_credentials_stop_the_start(tmp_path: Path) -> None:
-    environment = PortalProcess.environment_for(tmp_path, port=free_port())
+def refused_start(tmp_path: Path, *arguments: str, **variables: str) -> str:
+    """Return what `manage.py up` says when it does not start."""
+    environment = PortalProcess.environment_for(tmp_path, port=free_port()) | variables
     done = subprocess.run(
-        [sys.executable, "manage.py", "up", "--no-simulator"],
+        [sys.executable, "manage.py", "up", *arguments],
         cwd=ROOT,
         env=environment,
         check=False,
@@ -267,4 +268,54 @@ def test_without_a_simulator_missing_credentials_stop_the_start(tmp_path: Path) 
         timeout=30,
     )
     assert done.returncode == 1
-    assert "portal.E001" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "simulator |" not in done.stderr
+    return done.stderr
+
+
+def test_without_a_simulator_missing_credentials_stop_the_start(tmp_path: Path) -> None:
+    assert "portal.E001" in refused_start(tmp_path, "--no-simulator")
+
+
+@pytest.mark.parametrize(
+    ("variables", "finding"),
+    [
+        ({"INJECT_AUDIO_HOSTS": "https://x/*"}, "portal.E005"),
+        ({"PORTAL_BASE_URL": "http://p.example"}, "portal.E002"),
+        ({"PORTAL_DATA_DIR": "/proc/nope"}, "portal.E003"),
+    ],
+)
+def test_with_a_simulator_a_finding_stops_the_start_as_well(
+    tmp_path: Path, variables: dict[str, str], finding: str
+) -> None:
+    said = refused_start(tmp_path, **variables)
+    assert f"({finding}) {next(iter(variables))}" in said
+    assert "portal.E001" not in said
+
+
+def test_a_database_that_is_away_is_told_in_one_line(tmp_path: Path) -> None:
+    environment = PortalProcess.environment_for(tmp_path, port=free_port())
+    for command in (["up"], ["create_api_client", "dialler"]):
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=environment | {"DATABASE_URL": "postgresql://nobody:a-password@127.0.0.1:1/nothing"},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.returncode == 1
+        said = done.stderr.splitlines()[-1]
+        assert said.startswith("CommandError: The database cannot be used: ")
+        assert "DATABASE_URL" in said
+        assert "Traceback" not in done.stderr
+        assert "a-password" not in done.stderr
+
+
+def test_behind_https_it_is_found_ready_by_its_own_address(tmp_path: Path) -> None:
+    variables = {"PORTAL_BASE_URL": "https://portal.example", "ALLOWED_HOSTS": "portal.example"}
+    with start_portal(tmp_path, variables=variables) as portal:
+        assert Client(portal).request("GET", "/health").text == "ok"
+        assert Client(portal).request("GET", "/login/").status == 400
+        assert not any("Traceback" in line for line in portal.log)

@@ -5,18 +5,19 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth.models import Group, User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 from knox.models import AuthToken
 
 from audit import services as audit
 from audit.entry import Entry, Subject
+from bargeportal.management.needs_database import DatabaseCommand
 from injections.callers import roles_of, system_caller
 from injections.roles import Role
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Make an API client, or a further token for one."""
 
     help = "Print a token for the API client NAME, alone on the last line. It is shown this once."

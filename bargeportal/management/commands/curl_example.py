@@ -4,14 +4,15 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from bargeportal.management.needs_database import DatabaseCommand
 from injections.media import public_url
 from injections.models import AudioClip, LiveCall
 from injections.models.audio_clip import ClipStatus
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Print a curl command with the ids of a call that goes on now and the address of an approved recording."""
 
     help = (

@@ -4,12 +4,11 @@ import os
 import secrets
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from bargeportal import demo
+from bargeportal.management.needs_database import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Seed the demo; it may run again at any time."""
 
     help = "Make the demo's roles, people, queues and recordings, where they are not there yet."

@@ -9,11 +9,11 @@ from argparse import ArgumentParser, BooleanOptionalAction
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from bargeportal import starting
+from bargeportal.management.needs_database import DatabaseCommand
 from bargeportal.processes import free_port, is_port_free
 from bargeportal.starting import Plan
 from bargeportal.supervision import DiedAtStart, StopRequested, Supervisor
@@ -21,7 +21,7 @@ from bargeportal.supervision import DiedAtStart, StopRequested, Supervisor
 _READY_WITHIN_S: Final = 60.0
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Start web, worker, watcher and simulator, and keep them running."""
 
     help = "Start everything, say when it is ready, keep it running, stop it all on Ctrl-C."
@@ -51,20 +51,20 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Port {port} is taken. Stop what listens there, or choose another: PORT=8001 make run"
             )
-        if not simulator:
-            call_command("check")
-        lock = starting.hold_data_dir()
-        if lock is None:
-            raise CommandError(
-                f"A portal is already running with the data in {settings.PORTAL_DATA_DIR}. "
-                "Stop it, or set PORTAL_DATA_DIR to another folder."
-            )
         plan = starting.plan(
             port=port,
             simulator_port=free_port() if simulator else None,
             with_demo=simulator if demo is None else demo,
             environment=os.environ,
         )
+        starting.read_settings_of(plan)
+        self.check()
+        lock = starting.hold_data_dir()
+        if lock is None:
+            raise CommandError(
+                f"A portal is already running with the data in {settings.PORTAL_DATA_DIR}. "
+                "Stop it, or set PORTAL_DATA_DIR to another folder."
+            )
         try:
             with (
                 lock,
