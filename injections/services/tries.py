@@ -216,8 +216,10 @@ def _finish(
         },
     }
     with transaction.atomic(durable=True):
-        attempt.save(force_insert=attempt.pk is None, force_update=attempt.pk is not None)
         is_moved = move(injection, to, lease=injection.lease_token, at=at, details=details, by=by, **changes)
+        # A check that failed after another process had taken over is no try: the number is the other's.
+        if is_moved or attempt.pk is not None:
+            attempt.save(force_insert=attempt.pk is None, force_update=attempt.pk is not None)
         if not is_moved and attempt.interaction_id:
             # Settled or doubted meanwhile: what the late answer tells still lets its event find it.
             InjectionRequest.objects.filter(pk=injection.pk, interaction_id="").update(

@@ -63,7 +63,9 @@ incidents: st.SearchStrategy[Event] = st.one_of(
 
 
 def tries(inner: st.SearchStrategy[Event]) -> st.SearchStrategy[Try]:
-    few = st.lists(inner, max_size=3).map(tuple)
+    # Now and then a process is so slow that another takes over.
+    taken_over = st.tuples(st.just(Pass(40.0)), st.just(Sweep()) | inner, inner)
+    few = st.lists(inner, max_size=3).map(tuple) | taken_over
     return st.builds(
         Try,
         look=st.sampled_from(LOOKS) | st.just("fine"),
@@ -209,3 +211,19 @@ def test_the_stand_in_is_called_like_the_real_driver(driver: type, name: str) ->
         ] + [(signature.return_annotation,)]
 
     assert shape(driver) == shape(Driver)
+
+
+def _check_one(people: tuple[Caller, Caller], patch: pytest.MonkeyPatch, *history: Event) -> History:
+    waits = Try("fine", "429", retry_after=1.0)
+    lived = _lived(people, patch, deadline_s=300.0, first=waits, history=[Pass(2.0), *history])
+    _check_end(lived)
+    return lived
+
+
+def test_a_check_that_fails_after_another_process_has_taken_over_changes_nothing(
+    people: tuple[Caller, Caller], patch: pytest.MonkeyPatch
+) -> None:
+    other = Try("fine", "accepted")
+    late = Try("429", "accepted", while_looking=(Pass(40.0), other))
+    lived = _check_one(people, patch, late)
+    assert len(lived.platform.taken) == 1
