@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -25,12 +26,17 @@ _PAGES = (
     ("admin:index", "Administration", (Action.MANAGE_PORTAL,)),
     ("status", "Status", (Action.SEE_STATUS,)),
 )
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 _SECTIONS = {
     "barge_panel": "live_calls",
+    "barge_arm": "live_calls",
+    "barge_disarm": "live_calls",
+    "barge_fire": "live_calls",
     "injection": "injections",
     "injection_settle": "injections",
     "clip": "clips",
     "clip_upload": "clips",
+    "clip_reject": "clips",
     "delivery_resend": "deliveries",
     "breaker": "status",
 }
@@ -68,6 +74,12 @@ class Portal:
     @cached_property
     def role(self) -> str:
         return "" if self.caller is None else self.caller.actor.role.replace("_", " ")
+
+    @cached_property
+    def platform(self) -> str:
+        """What answers at the platform's address: on this machine it is the simulator."""
+        is_here = urlsplit(settings.GENESYS_API_URL).hostname in _THIS_MACHINE
+        return "Simulator" if is_here else "Genesys"
 
     @cached_property
     def feed(self) -> selectors.Feed:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -55,9 +56,21 @@ _NOT_FOUND = Trouble(
 )
 
 
-def trouble_page(request: HttpRequest, trouble: Trouble) -> HttpResponse:
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """Where a person goes on from a page of trouble."""
+
+    href: str
+    words: str
+
+
+def trouble_page(request: HttpRequest, trouble: Trouble, *, back: WayBack | None = None) -> HttpResponse:
     """Return `trouble` as a page, or as a notice on the page that htmx has open."""
-    context = {"trouble": trouble, "status_words": HTTPStatus(trouble.status).phrase}
+    context = {
+        "trouble": trouble,
+        "status_words": HTTPStatus(trouble.status).phrase,
+        "back": back or WayBack("/", "Go to the first page"),
+    }
     if getattr(request, "htmx", False):
         response = render(request, "trouble.html#notice", context, status=trouble.status)
         response["HX-Retarget"] = "#notice"
@@ -66,14 +79,40 @@ def trouble_page(request: HttpRequest, trouble: Trouble) -> HttpResponse:
     return render(request, "trouble.html", context, status=trouble.status)
 
 
+def way_back(request: HttpRequest) -> WayBack:
+    """Return the page to which the address of a button belongs: of the call, the injection, or the recording."""
+    match = request.resolver_match
+    ids = {} if match is None else match.kwargs
+    for name, (view, words) in _HOMES_OF.items():
+        if name in ids:
+            return WayBack(reverse(view, args=[ids[name]]), words)
+    return WayBack("/", "Go to the first page")
+
+
+_HOMES_OF = {
+    "conversation_id": ("barge_panel", "Back to the call"),
+    "injection_id": ("injection", "Back to the injection"),
+    "clip_id": ("clip", "Back to the recording"),
+}
+
+
 def to_login(request: HttpRequest) -> HttpResponse:
     """Send whoever is not logged in, or no longer, to the login and afterwards back to the page they were on."""
     if getattr(request, "htmx", False):
         # A fragment cannot hold the login: the whole page has to go there.
         back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(f"{reverse('login')}?{urlencode({'next': back})}")
-    back = request.get_full_path() if request.method == "GET" else "/"
-    return redirect(f"{reverse('login')}?{urlencode({'next': back})}")
+        return HttpResponseClientRedirect(_login_address(back, has_ended=True))
+    is_look = request.method == "GET"
+    back = request.get_full_path() if is_look else way_back(request).href
+    # Whoever sends a form had its page open; whoever has a session's cookie was logged in once.
+    return redirect(
+        _login_address(back, has_ended=not is_look or settings.SESSION_COOKIE_NAME in request.COOKIES)
+    )
+
+
+def _login_address(back: str, *, has_ended: bool) -> str:
+    query = {"next": back} | ({"ended": "1"} if has_ended else {})
+    return f"{reverse('login')}?{urlencode(query)}"
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -44,6 +44,12 @@ class Notice:
     what: str
     meaning: str
     remedy: str
+    is_calm: bool = False  # the keyboard goes on elsewhere
+
+    @property
+    def said(self) -> str:
+        """The whole of it, for a screen reader."""
+        return f"{self.what} {self.meaning} {self.remedy}".strip()
 
 
 def notice_of(code: str) -> Notice:
@@ -74,14 +80,20 @@ def form_context(
     form: ArmForm | None = None,
     armed: Armed | None = None,
     notice: Notice | None = None,
+    focus: str = "",
     by: Caller,
 ) -> dict[str, Any]:
-    """Return the panel before arming, with what was already chosen: by a refused form or a barge that was disarmed."""
+    """Return the panel before arming, with what was already chosen: by a refused form or a barge that was disarmed.
+
+    `focus` is where the keyboard goes on: `title`, or `arm`, which means the title as long as nothing can be armed.
+    """
     chosen = _chosen(form, armed)
     errors = {} if form is None else {name: next(iter(messages)) for name, messages in form.errors.items()}
     errors_told = list(dict.fromkeys(errors.values()))  # two fields may say the same
-    return call_context(call, now=timezone.now()) | {
+    context = call_context(call, now=timezone.now())
+    return context | {
         "panel_state": "form",
+        "focus": "title" if focus == "arm" and context["blocked_by"] else focus,
         "choices": _choices(selectors.playable_clips(by=by), chosen=str(chosen["clip"])),
         "chosen": chosen,
         "errors": errors,
@@ -122,7 +134,7 @@ def result_context(injection: InjectionRequest, *, by: Caller) -> dict[str, Any]
 
 def gone_context() -> dict[str, Any]:
     """Return the panel of a call that is not there, or no longer."""
-    return {"panel_state": "gone", "call": None}
+    return {"panel_state": "gone", "call": None, "focus": "title"}
 
 
 def _chosen(form: ArmForm | None, armed: Armed | None) -> dict[str, Any]:

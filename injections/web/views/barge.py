@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
 
 from audit.entry import Subject
 from injections import selectors
@@ -23,6 +22,7 @@ from injections.web.access import refuse_scope, requires
 from injections.web.armed import Armed, NotArmed, arm, is_safe_again, seal, unseal
 from injections.web.errors import Trouble, trouble_page
 from injections.web.forms import ArmForm
+from injections.web.methods import only
 from injections.web.panel import (
     Notice,
     armed_context,
@@ -38,7 +38,7 @@ from injections.web.views.calls import board_context
 _STOP_POLLING = 286  # htmx: take this, and do not ask again
 
 
-@require_GET
+@only("GET")
 @requires(Action.BARGE)
 def barge_panel(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Show one call with its checklist and the form; or what became of an injection into it (`?injection=`)."""
@@ -49,21 +49,21 @@ def barge_panel(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     call = selectors.live_call(conversation_id=conversation_id, by=caller)
     if call is None:
         return _no_call(request, conversation_id, action="access.refused", by=caller)
-    return _page(request, conversation_id, form_context(call, by=caller), by=caller)
+    return _page(request, conversation_id, form_context(call, focus="title", by=caller), by=caller)
 
 
-@require_GET
+@only("GET")
 @requires(Action.BARGE)
 def barge_facts(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Return heading and checklist alone, for an open panel. A call that is gone stops the asking."""
     call = selectors.live_call(conversation_id=conversation_id, by=caller_of(request))
     if call is None:
-        return render(request, "calls/board.html#facts", gone_context(), status=_STOP_POLLING)
+        return render(request, "calls/board.html#facts", gone_context() | {"focus": ""}, status=_STOP_POLLING)
     context = call_context(call, now=timezone.now()) | {"armed_version": request.GET.get("armed", "")}
     return render(request, "calls/board.html#facts", context)
 
 
-@require_POST
+@only("POST")
 @requires(Action.BARGE)
 def barge_arm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Take what the supervisor chose and show the armed state: one sentence, a countdown, and the second act."""
@@ -83,7 +83,7 @@ def barge_arm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     return _page(request, conversation_id, context, by=caller)
 
 
-@require_POST
+@only("POST")
 @requires(Action.BARGE)
 def barge_disarm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Go back from the armed state with everything still filled in."""
@@ -97,11 +97,12 @@ def barge_disarm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         )
     except NotArmed:
         return _page(request, conversation_id, form_context(call, by=caller), by=caller)
-    context = form_context(call, armed=armed, by=caller)
+    notice = _SAFE_AGAIN if "ran_out" in request.POST else _CANCELLED
+    context = form_context(call, armed=armed, notice=notice, focus="arm", by=caller)
     return _page(request, conversation_id, context, by=caller)
 
 
-@require_POST
+@only("POST")
 @requires(Action.BARGE)
 def barge_fire(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Play what was armed, once, however often this arrives."""
@@ -224,6 +225,13 @@ def _not_armed(request: HttpRequest, conversation_id: UUID, *, by: Caller) -> Ht
     )
 
 
+_SAFE_AGAIN = Notice(
+    what="Safe again: the armed time ran out.",
+    meaning="Nothing was played.",
+    remedy="If it still fits the call, arm again.",
+    is_calm=True,
+)
+_CANCELLED = Notice(what="Cancelled.", meaning="Nothing was played.", remedy="", is_calm=True)
 _LATE = Notice(
     what="You pressed Barge now after the armed time had run out.",
     meaning="Nothing was played.",

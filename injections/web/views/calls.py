@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
 
 from injections import selectors
 from injections.callers import Caller, caller_of
@@ -17,13 +16,14 @@ from injections.web.access import home_of, requires
 from injections.web.context import Portal
 from injections.web.errors import to_login
 from injections.web.forms import BoardFilterForm
+from injections.web.methods import only
 from injections.web.rows import board
 from injections.web.verdicts import STALE_AFTER
 
 _NOBODY = UUID(int=0)
 
 
-@require_GET
+@only("GET")
 def live_calls(request: HttpRequest) -> HttpResponseBase:
     """Show the board. It is also the front door: other roles are led to where their own work begins."""
     if not request.user.is_authenticated:
@@ -40,7 +40,7 @@ def _board(request: HttpRequest) -> HttpResponse:
     return render(request, "calls/board.html", context, status=context["board_status"])
 
 
-@require_GET
+@only("GET")
 @requires(Action.SEE_CALLS)
 def live_calls_rows(request: HttpRequest) -> HttpResponse:
     """Return the rows alone: for a filter that was changed, or for the poll of an open board.

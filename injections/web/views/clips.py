@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from injections import media, selectors
 from injections.audio.refusal import AudioRefused
@@ -24,6 +23,7 @@ from injections.services.refusals import NotPermitted, record_refusal
 from injections.web.access import requires
 from injections.web.errors import Trouble, not_found, trouble_page
 from injections.web.forms import LANGUAGES, ClipFilterForm, ClipUploadForm, DecisionForm
+from injections.web.methods import only
 from injections.web.plain_text import shown_name
 from injections.web.reason_words import of_an_upload
 from injections.web.verdicts import Badge
@@ -37,7 +37,7 @@ _BADGES = {
 }
 
 
-@require_GET
+@only("GET")
 @requires(Action.SEE_CLIPS)
 def clips(request: HttpRequest) -> HttpResponse:
     """List the recordings."""
@@ -57,14 +57,14 @@ def clips(request: HttpRequest) -> HttpResponse:
     return render(request, template, context, status=400 if form.errors else 200)
 
 
-@require_GET
+@only("GET")
 @requires(Action.SEE_CLIPS)
 def clip(request: HttpRequest, clip_id: UUID) -> HttpResponse:
     """Show one recording: what was found in it, its words, its sound, and who decided what."""
     return _detail(request, clip_id)
 
 
-@require_http_methods(["GET", "POST"])
+@only("GET", "POST")
 @requires(Action.UPLOAD_CLIP)
 def clip_upload(request: HttpRequest) -> HttpResponse:
     """Take a new recording. A refused file keeps what was written beside it."""
@@ -91,7 +91,7 @@ def clip_upload(request: HttpRequest) -> HttpResponse:
     return render(request, "clips/upload.html", {"form": form}, status=400)
 
 
-@require_POST
+@only("POST")
 @requires(Action.APPROVE_CLIP)
 def clip_approve(request: HttpRequest, clip_id: UUID) -> HttpResponse:
     """Approve a recording that somebody else uploaded."""
@@ -99,7 +99,7 @@ def clip_approve(request: HttpRequest, clip_id: UUID) -> HttpResponse:
     return _decide(request, clip_id, lambda: approve_clip(clip_id=clip_id, by=caller))
 
 
-@require_POST
+@only("POST")
 @requires(Action.APPROVE_CLIP)
 def clip_reject(request: HttpRequest, clip_id: UUID) -> HttpResponse:
     """Reject a recording, with the reason."""
@@ -112,7 +112,7 @@ def clip_reject(request: HttpRequest, clip_id: UUID) -> HttpResponse:
     )
 
 
-@require_POST
+@only("POST")
 @requires(Action.RETIRE_CLIP)
 def clip_retire(request: HttpRequest, clip_id: UUID) -> HttpResponse:
     """Take a recording out of use. What was played stays."""

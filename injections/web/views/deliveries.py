@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
 
 from injections import selectors
 from injections.callers import caller_of
@@ -18,19 +17,20 @@ from injections.services.qa import resend_event
 from injections.web.access import requires
 from injections.web.errors import not_found
 from injections.web.forms import DeliveryFilterForm
+from injections.web.methods import only
 from injections.web.moments import countdown
 from injections.web.results import badge_of
 from injections.web.verdicts import Badge
 
 
-@require_GET
+@only("GET")
 @requires(Action.RESEND_EVENT)
 def deliveries(request: HttpRequest) -> HttpResponse:
     """List the events for the QA system, newest first."""
     return _list(request)
 
 
-@require_POST
+@only("POST")
 @requires(Action.RESEND_EVENT)
 def delivery_resend(request: HttpRequest, number: int) -> HttpResponse:
     """Have one event sent again now."""

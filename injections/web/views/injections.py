@@ -7,7 +7,6 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
 
 from injections import selectors
 from injections.audit_events import injection_subject
@@ -20,11 +19,12 @@ from injections.services.settlement import UNSETTLED, NotSettleable, settle_unkn
 from injections.web.access import requires
 from injections.web.errors import Trouble, not_found, trouble_page
 from injections.web.forms import InjectionFilterForm, SettleForm
+from injections.web.methods import only
 from injections.web.reason_words import why
 from injections.web.results import badge_of, story, tries, wait_of
 
 
-@require_GET
+@only("GET")
 @requires(Action.SEE_OWN_INJECTIONS, Action.SEE_ALL_INJECTIONS)
 def injections(request: HttpRequest) -> HttpResponse:
     """List what was asked for, newest first."""
@@ -49,7 +49,7 @@ def injections(request: HttpRequest) -> HttpResponse:
     return render(request, template, context, status=400 if form.errors else 200)
 
 
-@require_GET
+@only("GET")
 @requires(Action.SEE_OWN_INJECTIONS, Action.SEE_ALL_INJECTIONS)
 def injection(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     """Show one injection with every attempt; its moving part alone for an open page."""
@@ -63,14 +63,14 @@ def injection(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     return _detail(request, found)
 
 
-@require_GET
+@only("GET")
 @requires(Action.SEE_OWN_INJECTIONS, Action.SEE_ALL_INJECTIONS)
 def doubts(request: HttpRequest) -> HttpResponse:
     """Return the banner of unclear outcomes alone, for an open page."""
     return render(request, "injections/doubts.html#doubts")
 
 
-@require_POST
+@only("POST")
 @requires(Action.SETTLE_UNKNOWN)
 def injection_settle(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     """Settle a doubt by an officer's word: it was played, or it was not."""
@@ -94,7 +94,7 @@ def injection_settle(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     return redirect("injection", injection_id=injection_id)
 
 
-@require_POST
+@only("POST")
 @requires(Action.CANCEL_INJECTION)
 def injection_cancel(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     """Take back what has not been sent yet."""

@@ -1,13 +1,16 @@
 """Logging in and out."""
 
+from typing import Any
+
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from injections.callers import caller_of
 from injections.web.access import home_of
+from injections.web.methods import wrong_method
 
 
 class PortalAuthenticationForm(AuthenticationForm):
@@ -30,6 +33,14 @@ class PortalLoginView(LoginView):
         """Return the first page of this person's role."""
         return home_of(caller_of(self.request))
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add whether somebody comes from a page whose session has ended."""
+        return super().get_context_data(**kwargs) | {"has_ended": "ended" in self.request.GET}
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Answer another method with a page of ours."""
+        return wrong_method(request, ("GET", "POST"))
+
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """Answer a failed login as what it is."""
         response = super().form_invalid(form)
@@ -37,5 +48,13 @@ class PortalLoginView(LoginView):
         return response
 
 
+class PortalLogoutView(LogoutView):
+    """Django's own: it logs nobody out who merely follows a link."""
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Answer a followed link with a page of ours."""
+        return wrong_method(request, ("POST",))
+
+
 login = PortalLoginView.as_view()
-logout = LogoutView.as_view()
+logout = PortalLogoutView.as_view()

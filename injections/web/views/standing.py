@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
 from injections import selectors
@@ -19,12 +18,13 @@ from injections.shared_state import StateUnavailable
 from injections.web.access import refuse_role, requires
 from injections.web.context import Portal
 from injections.web.errors import Trouble, to_login, trouble_page
+from injections.web.methods import only
 from injections.web.strip_pass import is_valid_pass
 
 _FEED_S: Final = 1.0  # each process asks the database once in this time, however many pages are open
 
 
-@require_GET
+@only("GET")
 @never_cache
 def strip(request: HttpRequest) -> HttpResponseBase:
     """Return the strip for an open page, or 204 when it shows this already (`v`).
@@ -63,21 +63,21 @@ def forget_feed() -> None:
     _feeds.clear()
 
 
-@require_GET
+@only("GET")
 @requires(Action.WORK_BREAKER)
 def breaker(request: HttpRequest) -> HttpResponse:
     """Ask for the second act before the breaker is opened or closed by hand."""
     return render(request, "breaker.html", {"waiting": selectors.status_summary(now=timezone.now()).waiting})
 
 
-@require_POST
+@only("POST")
 @requires(Action.WORK_BREAKER)
 def breaker_open(request: HttpRequest) -> HttpResponse:
     """Hold every request to the platform back."""
     return _work(request, open_breaker)
 
 
-@require_POST
+@only("POST")
 @requires(Action.WORK_BREAKER)
 def breaker_close(request: HttpRequest) -> HttpResponse:
     """Let requests go to the platform again."""

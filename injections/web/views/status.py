@@ -6,17 +6,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
 
 from injections import selectors
 from injections.callers import Caller, caller_of
 from injections.roles import Action
 from injections.web.access import requires
 from injections.web.context import Portal
+from injections.web.methods import only
 from injections.web.watchdog import Line, lines
 
 
-@require_GET
+@only("GET")
 @requires(Action.SEE_STATUS)
 def status(request: HttpRequest) -> HttpResponse:
     """Show every part with its state in words; the lines alone for an open page."""

@@ -88,6 +88,11 @@ def test_arming_says_in_one_sentence_what_will_happen(supervisor: Client, call: 
     assert "safe again at" in text
 
 
+def test_the_armed_page_stands_in_the_navigation(supervisor: Client, call: LiveCall, choice: Choice):
+    page = supervisor.post(at(call, "arm/"), choice()).content.decode()
+    assert '<a href="/" aria-current="page">Live calls</a>' in page
+
+
 def test_arming_sends_nothing(supervisor: Client, call: LiveCall, choice: Choice):
     supervisor.post(at(call, "arm/"), choice())
     assert not InjectionRequest.objects.exists()
@@ -276,7 +281,11 @@ def test_a_result_of_another_call_is_not_shown_here(supervisor: Client, call: Li
 
 @pytest.mark.parametrize("step", ["arm/", "fire/", "disarm/"])
 def test_looking_is_not_acting(supervisor: Client, call: LiveCall, step: str):
-    assert supervisor.get(at(call, step)).status_code == 405
+    answer = supervisor.get(at(call, step))
+    page = answer.content.decode()
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "Nothing happens by opening this address" in page
+    assert f'href="{at(call)}">Back to the call' in page
 
 
 @pytest.mark.parametrize("step", ["", "facts/"])

@@ -37,7 +37,7 @@ def test_the_rows_alone_are_a_fragment(supervisor: Client, call: LiveCall):
 def test_an_expired_session_sends_the_whole_page_to_the_login(client: Client, db: None):
     headers = HTMX | {"HX-Current-URL": "http://testserver/calls/x/"}
     answer = client.get("/calls/rows/", headers=headers)
-    assert answer["HX-Redirect"] == "/login/?next=%2Fcalls%2Fx%2F"
+    assert answer["HX-Redirect"] == "/login/?next=%2Fcalls%2Fx%2F&ended=1"
 
 
 def test_a_filter_stands_in_the_address_of_the_open_page(supervisor: Client, call: LiveCall):

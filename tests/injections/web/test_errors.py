@@ -32,7 +32,7 @@ def test_a_form_without_token_or_login_is_refused_without_filling_the_log(db: No
 def test_an_expired_form_of_an_open_page_leads_to_the_login(db: None):
     client = Client(enforce_csrf_checks=True)
     answer = client.post("/logout/", headers=HTMX | {"HX-Current-URL": "http://testserver/"})
-    assert answer["HX-Redirect"] == "/login/?next=%2F"
+    assert answer["HX-Redirect"] == "/login/?next=%2F&ended=1"
 
 
 def test_an_address_that_leads_nowhere_says_so(supervisor: Client):

@@ -123,7 +123,7 @@ def test_a_change_is_on_the_board_within_two_seconds(
 def test_a_session_that_ended_leads_to_the_login(page: Any, sign_in: Any, portal: PortalProcess):
     sign_in("supervisor")
     page.context.clear_cookies()
-    page.wait_for_url(f"{portal.url}/login/?next=%2F", timeout=8000)
+    page.wait_for_url(f"{portal.url}/login/?next=%2F&ended=1", timeout=8000)
 
 
 def test_shortcuts_of_one_key_can_be_switched_off(page: Any, sign_in: Any):

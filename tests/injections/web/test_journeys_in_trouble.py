@@ -96,7 +96,7 @@ def test_who_holds_requests_back_is_seen_within_two_seconds_and_a_barge_waits(
     assert seconds(deadline.inner_text()) < first
     work_breaker(admin, "Yes, let requests through")
     supervisor.wait_for_selector("#result .tag:has-text('Played')", timeout=20_000)
-    supervisor.wait_for_selector("#strip:has-text('Genesys connected')")
+    supervisor.wait_for_selector("#strip:has-text('Simulator connected')")
     played = [one["conversationId"] for one in portal.simulator.interactions()]
     assert played.count(call["conversationId"]) == 1
 

@@ -1,4 +1,6 @@
+import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -58,6 +60,24 @@ def test_a_logout_is_recorded_and_ends_the_session(client: Client, dana: Any):
     assert client.get("/").status_code == 302
 
 
-def test_a_link_cannot_log_anybody_out(client: Client, dana: Any):
+def test_a_link_cannot_log_anybody_out_and_gets_a_page_with_the_way_back(client: Client, dana: Any):
     sign_in(client)
-    assert client.get("/logout/").status_code == 405
+    answer = client.get("/logout/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "Nothing happens by opening this address" in answer.content.decode()
+    assert client.get("/").status_code == 200
+
+
+def test_a_session_that_ended_is_told_on_the_login_and_leads_back_to_the_call(client: Client, dana: Any):
+    sign_in(client)
+    call = uuid.uuid4()
+    client.session.flush()
+    address = client.post(f"/calls/{call}/arm/", {})["Location"]
+    assert "Your session has ended, log in again." in client.get(address).content.decode()
+    query = {"next": f"/calls/{call}/", "ended": "1"}
+    assert address == f"/login/?{urlencode(query)}"
+
+
+def test_whoever_was_never_logged_in_is_told_of_no_session(client: Client, dana: Any):
+    address = client.get("/injections/")["Location"]
+    assert "Your session has ended" not in client.get(address).content.decode()

@@ -38,13 +38,43 @@
   // --- Arm button follows the checklist ----------------------------------------------------------
   function followFacts() {
     const facts = document.getElementById("facts");
+    if (!facts) return;
+    followArm(facts.dataset.blocked.trim());
+    const stopped = facts.dataset.changed || facts.dataset.blocked.trim();
+    if (stopped) switchFireOff(`${stopped}. Look again, and decide anew.`);
+  }
+
+  function followArm(blocked) {
     const button = document.getElementById("arm-button");
     const why = document.getElementById("why");
-    if (!facts || !button) return;
-    const blocked = facts.dataset.blocked.trim();
-    button.disabled = blocked !== "" || "never" in button.dataset;
-    why.hidden = blocked === "";
-    why.textContent = blocked ? `Cannot be armed: ${blocked}.` : "";
+    if (!button) return;
+    const missing = blocked ? "" : stillMissing();
+    const words = blocked ? `Cannot be armed: ${blocked}.` : missing && `To arm, ${missing}.`;
+    button.disabled = words !== "" || "never" in button.dataset;
+    why.hidden = words === "";
+    why.classList.toggle("is-blocked", blocked !== "");
+    if (why.textContent !== words) why.textContent = words;
+  }
+
+  function stillMissing() {
+    const form = document.getElementById("arm");
+    const missing = [];
+    if (form.querySelector("[name=clip]") && !form.querySelector("[name=clip]:checked")) missing.push("choose a recording");
+    if (!form.elements.reason.value.trim()) missing.push("give a reason");
+    return missing.join(" and ");
+  }
+
+  // What was armed no longer fits the call: it stays off until somebody has looked again.
+  function switchFireOff(why) {
+    const fire = document.getElementById("fire");
+    const disarm = document.getElementById("disarm");
+    if (!fire || fire.disabled) return;
+    disarm.querySelector("[data-words]").textContent = "Look again";
+    if ([fire, document.body].includes(document.activeElement)) disarm.focus();
+    fire.disabled = true;
+    const told = document.getElementById("fire-why");
+    told.textContent = why;
+    told.hidden = false;
   }
 
   // --- Armed: count down to safe by the server's span, whatever the viewer's clock says -----------
@@ -65,8 +95,10 @@
         return;
       }
       clearInterval(ticking);
-      window.portal.announce("Safe again. Nothing was played.");
-      document.getElementById("disarm")?.click();
+      // The answer tells it, and puts the focus on Arm.
+      document.getElementById("ran-out").disabled = false;
+      document.getElementById("disarm").click();
+      document.getElementById("fire").disabled = true;
     };
     tick();
     window.portal.announce(`Armed. Safe again in ${span} seconds.`);
@@ -107,6 +139,10 @@
     }
   }, true);
 
+  for (const type of ["input", "change"]) {
+    document.addEventListener(type, (event) => event.target.closest?.("#arm") && followFacts());
+  }
+
   document.addEventListener("submit", (event) => {
     if (event.target.id === "armed" && event.submitter?.id !== "disarm" && isTooSoon()) {
       event.preventDefault();
@@ -138,6 +174,7 @@
         event.preventDefault();
         radio.checked = true;
         radio.focus();
+        followFacts();
         window.portal.announce(radio.closest(".clip").querySelector(".title").textContent);
       }
     }

@@ -150,6 +150,7 @@
   const isTyping = (target) => target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
   window.portal = {
     announce,
+    tell,
     settle: (root) => {
       localise(root);
       countDown(root);
