@@ -66,7 +66,13 @@ def read_settings_of(plan: Plan) -> None:
 
 def program(name: str, plan: Plan) -> Program:
     """Return the program of this name in `plan`."""
-    return Program(name, [sys.executable, *_arguments(name, plan)], plan.environment, _READY.get(name, ""))
+    return Program(
+        name,
+        [sys.executable, *_arguments(name, plan)],
+        plan.environment,
+        says_when_ready=_READY.get(name, ""),
+        stops_last=name == "simulator",
+    )
 
 
 _READY: Final = {"simulator": "simulator ready", "worker": "worker ready"}

@@ -13,7 +13,10 @@ from typing import Final, Self
 
 from bargeportal.processes import die_with_parent
 
-_STOP_WITHIN_S: Final = 9.5  # each ends what it holds within settings.SHUTDOWN_GRACE_S
+# Each ends what it holds within settings.SHUTDOWN_GRACE_S and hands back the rest; all of it stays below 10 s.
+_STOP_WITHIN_S: Final = 9.2
+_LAST_STOPS_WITHIN_S: Final = 0.4  # after the others, at the least
+_KILLED_WITHIN_S: Final = 1.0  # milliseconds, unless the machine itself hangs
 _BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_S: Final = 60.0  # one that ran this long has recovered: its next death starts with the shortest wait
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -29,12 +32,13 @@ class StopRequested(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process to keep: its arguments, its environment, and the text that it prints once it serves."""
+    """One process to keep: its arguments, its environment, and how it says that it serves."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
     says_when_ready: str = ""  # empty: it is ready when it runs
+    stops_last: bool = False  # the others use it until they end
 
 
 @dataclass(slots=True)
@@ -137,21 +141,26 @@ class Supervisor:
             self._revive()
 
     def stop(self) -> None:
-        """Stop every process: first those started last; whoever does not end in time is killed."""
+        """Stop every process: first those that use another; whoever does not end in time is killed."""
         self._is_stopping = True
         self._dead.clear()
         end = self.clock() + _STOP_WITHIN_S
-        for running in list(self._running.values())[1:]:
+        for is_last, by in ((False, end), (True, end + _LAST_STOPS_WITHIN_S)):
+            self._end([one for one in self._running.values() if one.program.stops_last is is_last], by=by)
+
+    def _end(self, ending: list[_Running], *, by: float) -> None:
+        """Ask these to end, and kill whoever has not by then."""
+
+        def still() -> list[_Running]:
+            return [one for one in ending if one.program.name in self._running]
+
+        for running in ending:
             _signal(running, signal.SIGTERM)
-        # The first one serves the others (the simulator): it goes when they are gone.
-        self._drain_until(end, lambda: len(self._running) <= 1)
-        for running in list(self._running.values()):
-            _signal(running, signal.SIGTERM)
-        self._drain_until(end + 1, lambda: not self._running)
-        for running in list(self._running.values()):
+        self._drain_until(by, lambda: not still())
+        for running in still():
             self.say(f"{running.program.name} did not stop, it is killed")
             _signal(running, signal.SIGKILL)
-        self._drain_until(end + 2, lambda: not self._running)
+        self._drain_until(by + _KILLED_WITHIN_S, lambda: not still())
 
     def _drain_until(self, end: float, is_done: Callable[[], bool]) -> None:
         while not is_done() and self.clock() < end:

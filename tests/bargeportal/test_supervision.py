@@ -23,8 +23,23 @@ DEAF = """
 """
 
 
-def program(name: str, source: str, ready: str = "serving") -> Program:
-    return Program(name, [sys.executable, "-c", textwrap.dedent(source)], dict(os.environ), ready)
+SLOW = """
+    import signal, sys, time
+    def end(*_):
+        time.sleep(float(sys.argv[1]))
+        print("ended", flush=True)
+        sys.exit()
+    signal.signal(signal.SIGTERM, end)
+    print("serving", flush=True)
+    time.sleep(60)
+"""
+
+
+def program(
+    name: str, source: str, ready: str = "serving", *, stops_last: bool = False, ends_in_s: float = 0.5
+) -> Program:
+    argv = [sys.executable, "-c", textwrap.dedent(source), str(ends_in_s)]
+    return Program(name, argv, dict(os.environ), ready, stops_last)
 
 
 def supervisor(said: list[str] | None = None) -> Supervisor:
@@ -72,6 +87,50 @@ def test_a_program_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch)
         pid = pid_of(keeper, "deaf")
     assert not is_alive(pid)
     assert said == ["deaf did not stop, it is killed"]
+
+
+def five_times_as_fast() -> float:
+    return time.monotonic() * 5
+
+
+def test_a_program_may_take_eight_seconds_to_end(capfd: Any) -> None:
+    said: list[str] = []
+    with Supervisor(clock=five_times_as_fast, say=said.append) as keeper:
+        keeper.start(program("slow", SLOW, ends_in_s=1.6))
+        keeper.wait_until(lambda: keeper.are_ready("slow"), within_s=50, what="the test")
+    assert said == []
+    assert "slow      | ended\n" in capfd.readouterr().err
+
+
+def test_all_are_gone_within_ten_seconds_whatever_they_do() -> None:
+    said: list[str] = []
+    with Supervisor(clock=five_times_as_fast, say=said.append) as keeper:
+        keeper.start(program("last", DEAF, stops_last=True))
+        keeper.start(program("deaf", DEAF))
+        keeper.wait_until(lambda: keeper.are_ready("last", "deaf"), within_s=50, what="the test")
+        pids = [pid_of(keeper, "last"), pid_of(keeper, "deaf")]
+        began = five_times_as_fast()
+    assert five_times_as_fast() - began < 11  # a kill takes its real time, five times as long here
+    assert not any(is_alive(pid) for pid in pids)
+    assert said == ["deaf did not stop, it is killed", "last did not stop, it is killed"]
+
+
+def test_what_the_others_use_ends_after_them(capfd: Any) -> None:
+    with supervisor() as keeper:
+        keeper.start(program("used", SLOW, stops_last=True))
+        keeper.start(program("user", SLOW))
+        wait(keeper, lambda: keeper.are_ready("used", "user"))
+    ends = [line for line in capfd.readouterr().err.splitlines() if line.endswith("ended")]
+    assert ends == ["user      | ended", "used      | ended"]
+
+
+def test_without_one_that_is_used_all_are_asked_at_once() -> None:
+    with supervisor() as keeper:
+        for name in ("one", "two", "three"):
+            keeper.start(program(name, SLOW, ends_in_s=1))
+        wait(keeper, lambda: keeper.are_ready("one", "two", "three"))
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.7
 
 
 def test_a_child_of_a_program_does_not_stay_behind() -> None:
