@@ -14,6 +14,7 @@ from audit.canonical import clean_text
 from audit.entry import Entry, Subject
 from injections.callers import caller_of
 from injections.models import Queue
+from injections.roles import Role
 
 
 class Recorded:
@@ -75,6 +76,11 @@ class QueueAdmin(Recorded, admin.ModelAdmin):  # type: ignore[type-arg]  # gener
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Keep the id of a queue that is there: it is the platform's."""
         return () if obj is None else ("id",)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer those who are supervisors; a machine or an approver would see no call of the queue anyway."""
+        kwargs["queryset"] = User.objects.filter(groups__name=Role.SUPERVISOR).order_by("username")
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
 class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]  # generic for the checker alone

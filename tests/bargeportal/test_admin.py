@@ -7,6 +7,7 @@ from django.test import Client
 from audit.models import AuditRecord
 from bargeportal import demo
 from injections.models import Queue
+from injections.roles import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,17 @@ def test_a_new_supervisor_of_a_queue_is_recorded_with_before_and_after(admin: Cl
     assert '"before":{"name":"Fraud desk","supervisors":[]}' in record.body
     assert '"after":{"name":"Fraud desk","supervisors":["supervisor"]}' in record.body
     assert record.actor_name == "Adrian Kowalski"
+
+
+def test_only_supervisors_are_offered_as_supervisors_of_a_queue(admin: Client, person: Any) -> None:
+    machine = person("dialler", Role.API_CLIENT)
+    queue = Queue.objects.get(name="Fraud desk")
+    path = f"/admin/injections/queue/{queue.pk}/change/"
+    offered = admin.get(path).context["adminform"].form.fields["supervisors"].queryset
+    assert [user.username for user in offered] == ["supervisor"]
+    answer = admin.post(path, {"name": queue.name, "supervisors": [machine.pk]})
+    assert answer.status_code == 200
+    assert not queue.supervisors.exists()
 
 
 def test_a_new_role_of_a_person_is_recorded(admin: Client) -> None:
