@@ -130,10 +130,11 @@ def seed(*, password: str, where: str) -> None:
 
 
 def caller_named(username: str, *, where: str) -> Caller:
-    """Return the user of this name as the one who acts, in the command `where`."""
+    """Return the user of this name, in whose name the command `where` acts; each line of the log says so."""
     user = User.objects.get(username=username)
     roles = roles_of(user)
-    actor = Actor(kind="user", id=str(user.pk), name=user.get_full_name(), role=", ".join(sorted(roles)))
+    name = f"{user.get_full_name()} (by {where})"
+    actor = Actor(kind="user", id=str(user.pk), name=name, role=", ".join(sorted(roles)))
     return Caller(user=user, roles=roles, actor=actor, source=Source(where=where))
 
 

@@ -1,9 +1,13 @@
 import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from knox.auth import TokenAuthentication
 from knox.models import AuthToken
 
@@ -13,6 +17,7 @@ from injections.callers import roles_of
 from injections.models import AudioClip, Queue
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
+from tests.factories import AudioClipFactory, InjectionFactory, LiveCallFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,6 +50,39 @@ def test_a_further_token_leaves_the_first_valid() -> None:
     run("create_api_client", "dialler")
     run("create_api_client", "dialler")
     assert AuthToken.objects.filter(user__username="dialler").count() == 2
+
+
+def test_a_further_token_is_told_and_recorded_as_such() -> None:
+    first = run("create_api_client", "dialler")
+    further = run("create_api_client", "dialler")
+    assert "further" not in " ".join(first)
+    assert "dialler was there already. This is a further token: 2 hold now." in further[0]
+    assert len(further[-1]) == 64
+    summaries = AuditRecord.objects.order_by("recorded_at", "id").values_list("summary", flat=True)
+    assert list(summaries) == [
+        "A first token was issued to the API client dialler.",
+        "A further token was issued to the API client dialler.",
+    ]
+
+
+def test_replacing_tells_that_the_earlier_tokens_are_void() -> None:
+    run("create_api_client", "dialler")
+    assert "hold no longer; there were 1" in run("create_api_client", "dialler", "--replace")[0]
+
+
+def test_a_client_that_was_deactivated_gets_no_token() -> None:
+    run("create_api_client", "dialler")
+    User.objects.filter(username="dialler").update(is_active=False)
+    with pytest.raises(CommandError, match="deactivated"):
+        run("create_api_client", "dialler")
+    assert AuthToken.objects.count() == 1
+
+
+def test_a_client_with_another_role_gets_no_token() -> None:
+    run("create_api_client", "dialler")
+    User.objects.get().groups.add(Group.objects.create(name=Role.SUPERVISOR))
+    with pytest.raises(CommandError, match="other roles"):
+        run("create_api_client", "dialler")
 
 
 def test_replacing_revokes_the_earlier_tokens() -> None:
@@ -132,6 +170,56 @@ def test_without_a_given_password_a_new_one_is_set_each_time(monkeypatch: pytest
     assert first != second
     assert authenticate(username="supervisor", password=first) is None
     assert authenticate(username="supervisor", password=second) is not None
+
+
+@pytest.mark.usefixtures("seeded")
+def test_the_log_says_that_a_command_approved_in_a_person_s_name() -> None:
+    record = AuditRecord.objects.filter(action="clip.approved").first()
+    assert record is not None
+    assert record.summary.startswith("Amara Novak (by manage.py seed_demo) approved the recording ")
+    assert record.actor_name == "Amara Novak (by manage.py seed_demo)"
+    assert '"where":"manage.py seed_demo"' in record.body
+
+
+def offered() -> str:
+    """Return the conversation of the curl example."""
+    body = " ".join(run("curl_example")).partition("-d '")[2].rpartition("'")[0]
+    conversation_id: str = json.loads(body)["conversationId"]
+    return conversation_id
+
+
+def test_the_curl_example_has_the_call_that_has_gone_on_longest() -> None:
+    AudioClipFactory()
+    now = timezone.now()
+    calls = [LiveCallFactory(connected_at=now - timedelta(minutes=minutes)) for minutes in (1, 9, 4)]
+    assert offered() == str(calls[1].pk)
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        {"state": "alerting"},
+        {"is_held": True},
+        {"is_secure_paused": True},
+        {"barged_by": "Sam"},
+        {"consent_reason": "consent_denied"},
+        {"agent_participant_id": None},
+        {"seen_at": datetime(2026, 1, 1, tzinfo=UTC)},
+    ],
+)
+def test_the_curl_example_has_no_call_that_may_not_be_barged(busy: dict[str, Any]) -> None:
+    AudioClipFactory()
+    LiveCallFactory(connected_at=timezone.now() - timedelta(hours=1), **busy)
+    free = LiveCallFactory()
+    assert offered() == str(free.pk)
+
+
+def test_the_curl_example_has_no_call_with_a_recording_in_it() -> None:
+    AudioClipFactory()
+    busy = LiveCallFactory(connected_at=timezone.now() - timedelta(hours=1))
+    InjectionFactory(conversation_id=busy.pk)
+    with pytest.raises(CommandError, match="No call that may be barged"):
+        run("curl_example")
 
 
 def test_the_curl_example_says_what_is_missing() -> None:
