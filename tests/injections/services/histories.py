@@ -136,18 +136,25 @@ class Lapse:
 
 @dataclass(frozen=True)
 class Try:
-    """One process tries it. `look` and `play` say what comes back; the lists, what happens in the meantime."""
+    """One process tries it. `look` and `play` say what comes back; the lists, what happens in the meantime.
+
+    `is_due`: not before it is due; else at once, which mostly is too early.
+    """
 
     look: str
     play: str
+    is_due: bool = True
     retry_after: float | None = None
     while_looking: tuple[Event, ...] = ()
     before_sending: tuple[Event, ...] = ()
     before_answer: tuple[Event, ...] = ()
 
     def happen(self, history: "History") -> None:
+        row = history.row()
+        if self.is_due and row.due_at is not None:
+            history.true_now = max(history.true_now, row.due_at - history.clock_is_ahead)
         with history.playing(self):
-            dispatch.dispatch_injection(injection_id=history.row().pk, by=WORKER)
+            dispatch.dispatch_injection(injection_id=row.pk, by=WORKER)
 
 
 NOT_ACCEPTED: Final[dict[str, type[GenesysError]]] = {

@@ -62,25 +62,35 @@ incidents: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-def tries(inner: st.SearchStrategy[Event]) -> st.SearchStrategy[Try]:
-    # Now and then a process is so slow that another takes over.
-    taken_over = st.tuples(st.just(Pass(40.0)), st.just(Sweep()) | inner, inner)
-    few = st.lists(inner, max_size=3).map(tuple) | taken_over
+# What may be tried again comes more often than it would by chance, so that histories go on.
+looks = st.sampled_from([*LOOKS, *["fine"] * len(LOOKS)])
+plays = st.sampled_from([*PLAYS, *["429", "503", "not sent"] * 2])
+waits = st.sampled_from([None, 0.0, 1.0, 7.0, 60.0])
+
+
+def tries(meanwhile: st.SearchStrategy[tuple[Event, ...]]) -> st.SearchStrategy[Try]:
     return st.builds(
         Try,
-        look=st.sampled_from(LOOKS) | st.just("fine"),
-        play=st.sampled_from(sorted(PLAYS)),
-        retry_after=st.sampled_from([None, 0.0, 1.0, 7.0, 60.0]),
-        while_looking=few,
-        before_sending=few,
-        before_answer=few,
+        look=looks,
+        play=plays,
+        is_due=st.booleans(),
+        retry_after=waits,
+        while_looking=meanwhile,
+        before_sending=meanwhile,
+        before_answer=meanwhile,
     )
 
 
+nothing: st.SearchStrategy[tuple[Event, ...]] = st.just(())
 # A try may happen in the midst of another one: two workers, or a worker and a web process.
-events = st.recursive(incidents, lambda inner: st.one_of(inner, tries(inner)), max_leaves=8)
+inner = incidents | tries(nothing)
+taken_over = st.tuples(
+    st.just(Pass(40.0)), st.just(Sweep()) | inner, inner
+)  # so slow that another takes over
+meanwhile = nothing | st.lists(inner, min_size=1, max_size=3).map(tuple) | taken_over
+events = st.booleans().flatmap(lambda is_try: tries(meanwhile) if is_try else incidents)
 # The first look of all is taken in a thread of its own, where nothing else can happen in this test.
-first_tries = tries(st.one_of(incidents, tries(incidents))).map(lambda one: replace(one, while_looking=()))
+first_tries = tries(meanwhile).map(lambda one: replace(one, while_looking=()))
 
 
 @pytest.fixture
