@@ -14,6 +14,7 @@ FAILURES_TO_OPEN: Final = 5
 WINDOW_S: Final = 30.0
 PAUSE_S: Final = 5.0  # from opening, or from a failed probe, to the next probe
 PROBE_S: Final = 15.0  # a probe that has not reported by then died with its process
+CLOCK_SKEW_S: Final = 5.0  # between the clocks of our own machines
 
 
 class Verdict(StrEnum):
@@ -46,7 +47,9 @@ def ask(state: BreakerState, *, now: float) -> tuple[Verdict, BreakerState]:
     """Return whether a request may go, and the state after it was let go."""
     if state.opened_at is None:
         return Verdict.GO, state
-    if state.forced_by or state.probe_at is None or now < state.probe_at:
+    # No probe is ever further away than this, unless the clock was set back, which must not keep the breaker open.
+    latest = now + PROBE_S + CLOCK_SKEW_S
+    if state.forced_by or state.probe_at is None or now < state.probe_at <= latest:
         return Verdict.HOLD, state
     # The next one may probe only if this one is never heard of again.
     return Verdict.PROBE, replace(state, probe_at=now + PROBE_S)
@@ -72,7 +75,7 @@ def failed(state: BreakerState, *, now: float) -> BreakerState:
         return state
     if state.opened_at is not None:
         return replace(state, probe_at=now + PAUSE_S)
-    recent = (*(at for at in state.failures if now - at < WINDOW_S), now)
+    recent = (*(at for at in state.failures if abs(now - at) < WINDOW_S), now)
     if len(recent) < FAILURES_TO_OPEN:
         return BreakerState(failures=recent)
     return BreakerState(opened_at=now, probe_at=now + PAUSE_S)

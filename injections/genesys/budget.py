@@ -11,6 +11,7 @@ from typing import Any, Final
 from .types import RateReading
 
 WINDOW_S: Final = 60.0
+CLOCK_SKEW_S: Final = 5.0  # between the clocks of our own machines
 ALLOWED: Final = 300  # per token and minute, until the platform says otherwise
 LEAST_ALLOWED: Final = 2 * 3  # with less not one injection could ever go, and nothing better be learned
 BOARD_SHARE: Final = 0.5  # what the board may spend; the rest is for dispatch alone
@@ -87,6 +88,7 @@ def from_data(data: Mapping[str, Any] | None) -> BudgetState:
 
 
 def _current(state: BudgetState, *, now: float) -> BudgetState:
-    if now < state.ends_at:
+    # A window that would last longer was begun before the clock was set back.
+    if now < state.ends_at <= now + WINDOW_S + CLOCK_SKEW_S:
         return state
     return BudgetState(allowed=state.allowed, ends_at=now + WINDOW_S)

@@ -89,6 +89,19 @@ def test_opened_by_hand_it_stays_open_whatever_happens():
     assert failed(state, now=101) == state
 
 
+def test_a_clock_that_is_set_back_does_not_keep_it_open():
+    state = _opened(5000)
+    assert ask(state, now=5000)[0] is Verdict.HOLD
+    assert ask(state, now=5000 - 3600)[0] is Verdict.PROBE
+
+
+def test_failures_of_a_time_to_come_are_not_counted():
+    state = BreakerState()
+    for _ in range(FAILURES_TO_OPEN - 1):
+        state = failed(state, now=5000)
+    assert not failed(state, now=5000 - 3600).is_open
+
+
 _events = st.lists(st.tuples(st.sampled_from(["ask", "ok", "bad"]), st.floats(0, 20)), max_size=60)
 
 

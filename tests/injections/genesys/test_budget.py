@@ -80,3 +80,9 @@ def test_no_window_ever_holds_more_than_the_limit(steps):
             spent[state.ends_at] = spent.get(state.ends_at, 0) + requests
         assert from_data(to_data(state)) == state
     assert all(total <= ALLOWED - MARGIN for total in spent.values())
+
+
+def test_a_clock_that_is_set_back_does_not_keep_a_used_up_window_going():
+    used_up = exhausted(BudgetState(ends_at=5060), retry_after_s=60, now=5000)
+    assert reserve(used_up, requests=3, now=5000, is_for_board=False)[0] > 0
+    assert reserve(used_up, requests=3, now=5000 - 3600, is_for_board=False)[0] == 0
