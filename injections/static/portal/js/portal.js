@@ -3,8 +3,9 @@
   document.documentElement.classList.add("has-js");
 
   // --- Times: UTC from the server, shown in the viewer's zone --------------------------------
-  const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  const time = { hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short" };
+  const when = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", ...time });
+  const clock = new Intl.DateTimeFormat(undefined, time);
 
   function localise(root) {
     for (const time of root.querySelectorAll("time[data-when], time[data-clock]")) {
