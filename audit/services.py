@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
@@ -36,6 +37,10 @@ _POSTGRESQL_HEAD = "SELECT pg_advisory_xact_lock(%s); " + _HEAD.format(clock="cl
 
 class NoTransaction(RuntimeError):
     """`append` was called outside a transaction: the record and the change could then part."""
+
+
+class RefusedOnRecord(PermissionDenied):
+    """A refusal that the log holds already: whoever answers it records no second one."""
 
 
 class NotRecorded(RuntimeError):

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from audit.entry import Entry
+from tests.audit.desk import logged_in
 from tests.audit.flush import flush_past_the_guards  # noqa: F401  a fixture
 from tests.audit.samples import entry_of
 
@@ -37,3 +39,9 @@ def record(db: None) -> Callable[..., Any]:
             return append(entry)
 
     return append_one
+
+
+@pytest.fixture
+def officer(db: None, django_user_model: Any) -> Client:
+    """Return a browser of somebody who may read the log."""
+    return logged_in(django_user_model, "grace", "view_auditrecord")

@@ -88,4 +88,4 @@ def test_an_administrator_has_no_way_to_roles_or_the_log(admin: Client, path: st
 
 def test_a_supervisor_cannot_enter(admin: Client) -> None:
     admin.force_login(User.objects.get(username="supervisor"))
-    assert admin.get("/admin/").status_code == 302
+    assert admin.get("/admin/").status_code == 403

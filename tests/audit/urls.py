@@ -1,6 +1,0 @@
-"""The admin alone: the log's pages need nothing else of the product."""
-
-from django.contrib import admin
-from django.urls import path
-
-urlpatterns = [path("admin/", admin.site.urls)]
