@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from audit.entry import Actor, Source, Subject
 from audit.models import AuditRecord
-from audit.selectors import neighbours, search
+from audit.selectors import actions, count_of, length_of_chain, neighbours, search
 
 Record = Callable[..., AuditRecord]
 CALL = UUID("abcdef12-2222-4333-8444-555555555555")
@@ -25,6 +25,8 @@ CALL = UUID("abcdef12-2222-4333-8444-555555555555")
         ({"actor": "9"}, {"actor": Actor(kind="user", id="9", name="grace")}),
         ({"conversation_id": CALL}, {"subject": Subject(conversation_id=CALL)}),
         ({"clip_id": CALL}, {"subject": Subject(clip_id=CALL)}),
+        ({"injection_id": CALL}, {"subject": Subject(injection_id=CALL)}),
+        ({"reason_code": "consent_missing"}, {"reason_code": "consent_missing"}),
         ({"text": "BELL"}, {"summary": "The bell rang."}),
         ({"text": " grace "}, {"actor": Actor(kind="user", id="9", name="grace")}),
         ({"text": "consent_m"}, {"reason_code": "consent_missing"}),
@@ -70,6 +72,32 @@ def test_the_time_of_recording_bounds_the_search(record: Record):
     assert search(since=now - hour, until=now + hour).exists()
     assert not search(since=now + hour).exists()
     assert not search(until=now - hour).exists()
+
+
+def test_older_records_are_those_before_the_one_named(record: Record):
+    written = [record().pk for _ in range(3)]
+    assert [item.pk for item in search(before=written[2])] == [written[1], written[0]]
+
+
+def test_the_actions_that_occur_are_listed_once_each(record: Record):
+    assert actions() == []
+    for action in ("clip.approved", "bell.rang", "clip.approved"):
+        record(action=action)
+    assert actions() == ["bell.rang", "clip.approved"]
+
+
+def test_counting_ends_where_it_says_no_more(record: Record, monkeypatch: pytest.MonkeyPatch):
+    for _ in range(4):
+        record()
+    assert count_of(search()) == 4
+    monkeypatch.setattr("audit.selectors.MOST_COUNTED", 2)
+    assert count_of(search()) == 3
+
+
+def test_the_length_of_a_chain_is_its_last_number(record: Record):
+    for _ in range(3):
+        record(subject=Subject(conversation_id=CALL))
+    assert (length_of_chain(CALL), length_of_chain(uuid4())) == (3, 0)
 
 
 def test_nothing_is_read_before_it_is_needed(record: Record, django_assert_num_queries: Any):
