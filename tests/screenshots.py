@@ -30,6 +30,8 @@ def main() -> None:
             page.locator("[name=password]").fill(PASSWORD)
             page.get_by_role("button", name="Log in").click()
             page.locator("tr", has_text="Yes").locator("a.open").first.click()
+            page.locator("#panel input[name=clip]").first.check()
+            page.locator("#reason").fill("Recording notice was not given")
             page.locator("#arm-button:enabled").wait_for()
             _picture(page, "live-calls" if scheme == "light" else "live-calls-dark")
         browser.close()

@@ -89,7 +89,9 @@ def test_an_open_panel_follows_the_call(portal: PortalProcess, page: Any, sign_i
     call = new_call("Changing Chi")
     sign_in("supervisor")
     open_call(page, "Changing Chi")
+    page.locator("#panel input[name=clip]").first.check()
     page.fill("#reason", "Being written")
+    page.wait_for_selector("#arm-button:enabled")
     portal.simulator.patch_call(call["conversationId"], held=True)
     page.wait_for_selector("#arm-button:disabled", timeout=8000)
     assert page.locator("#why").inner_text() == "Cannot be armed: The caller is on hold."
