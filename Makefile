@@ -68,7 +68,13 @@ tests-postgres: setup-dev  ## the tests of everything that has a database, on Po
 tests-service: setup-dev  ## the whole product as processes, and in a browser
 	@$(PYTEST) -m "service or browser"
 
-bench: bench-inject bench-start bench-handler  ## the numbers of the README
+bench: bench-inject bench-start bench-board bench-handler  ## the numbers of the README
+
+bench-board: setup-dev  ## the board at 500 calls
+	@$(BIN)/python -m tests.benchmarks.bench_board
+
+bench-dispatch: setup-dev  ## dispatch on PostgreSQL and Redis: latency, throughput, rate limit, a long queue
+	@for part in latency throughput limit queue; do $(BIN)/python -m tests.benchmarks.bench_dispatch $$part || exit 1; done
 
 bench-inject: setup-dev  ## click to accepted
 	@$(BIN)/python -m tests.benchmarks.bench_inject

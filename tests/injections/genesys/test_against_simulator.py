@@ -187,10 +187,10 @@ def test_the_platform_s_rate_limit_is_understood(line, simulator, client):
 def test_both_questions_take_one_upstream_answer(line, simulator):
     call = line()
     call.state()
-    simulator.set_latency(100)
+    simulator.set_latency(800)
     started = time.monotonic()
     call.state()
-    assert time.monotonic() - started < 0.18
+    assert time.monotonic() - started < 1.5  # one after the other would take 1.6
 
 
 def test_the_completion_webhook_is_registered_once(simulator, client):

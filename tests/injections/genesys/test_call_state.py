@@ -49,12 +49,12 @@ def test_both_questions_are_asked_at_once(server, ask):
     ask_token_first(server, ask)
     answers(
         server,
-        call=reply(200, call_body(), after_s=0.25),
-        participant=reply(200, participant_body(), after_s=0.25),
+        call=reply(200, call_body(), after_s=0.8),
+        participant=reply(200, participant_body(), after_s=0.8),
     )
     started = time.monotonic()
     ask()
-    assert time.monotonic() - started < 0.4
+    assert time.monotonic() - started < 1.5  # one after the other would take 1.6
 
 
 def ask_token_first(server, ask):
@@ -181,7 +181,7 @@ def test_a_body_that_trickles_is_given_up(server, make_client):
     started = time.monotonic()
     with pytest.raises(Ambiguous):
         driver.fetch_call_state(conversation_id=CALL, participant_id=AGENT)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8  # without a limit it would trickle for hours
 
 
 def test_a_rate_limit_can_be_waited_for(server, ask):

@@ -1,11 +1,11 @@
-import sys
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from injections.genesys.breaker import BreakerState
@@ -139,9 +139,7 @@ def test_an_agent_name_with_markup_stays_text(supervisor: Client, cards: Queue):
     assert "<script>alert" not in supervisor.get("/").content.decode()
 
 
-def test_more_calls_ask_no_more_questions(
-    supervisor: Client, cards: Queue, django_assert_num_queries: Any
-):
+def test_more_calls_ask_no_more_questions(supervisor: Client, cards: Queue, django_assert_num_queries: Any):
     LiveCallFactory(queue=cards)
     with CaptureQueriesContext(connection) as one:
         supervisor.get("/")
