@@ -137,7 +137,7 @@ class Portal:
     def _section(self) -> str:
         match = self._request.resolver_match
         name = "" if match is None else match.view_name
-        return _SECTIONS.get(name, name)
+        return "admin:index" if name.startswith("admin:") else _SECTIONS.get(name, name)
 
 
 def portal(request: HttpRequest) -> Mapping[str, Portal]:
