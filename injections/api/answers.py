@@ -58,7 +58,8 @@ def _failed(
     request_id: str, code: str, message: str, *, is_unverified: bool, latency_ms: float | None
 ) -> Answer:
     if is_unverified:
-        text = f"The state of the call could not be verified, nothing was played: {message}"
+        verified = "The state of the call could not be verified"
+        text = message if verified in message else f"{verified}, nothing was played: {message}"
         return _answer(500, Status.FAILED, text, request_id, code)
     text = f"The platform did not take it: {message}"
     if latency_ms is not None:
