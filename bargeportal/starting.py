@@ -20,8 +20,8 @@ from django.db.migrations.executor import MigrationExecutor
 from bargeportal.supervision import Program
 
 _STATIC_SOURCES: Final = ("injections/static", "audit/static", "requirements.lock")
-# Nothing of these is ever shown: the HTTP API answers JSON alone.
-_UNUSED_STATIC: Final = ["rest_framework"]
+# Nothing of these is ever shown: the HTTP API answers JSON alone, and the admin speaks English without autocompletion.
+_UNUSED_STATIC: Final = ["rest_framework", "i18n"]
 _SIMULATOR_S: Final = ("GENESYS_API_URL", "GENESYS_LOGIN_URL", "GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET")
 
 
