@@ -150,11 +150,10 @@ class Try:
     before_answer: tuple[Event, ...] = ()
 
     def happen(self, history: "History") -> None:
-        row = history.row()
-        if self.is_due and row.due_at is not None:
-            history.true_now = max(history.true_now, row.due_at - history.clock_is_ahead)
+        if self.is_due:
+            history.wait_until_due()
         with history.playing(self):
-            dispatch.dispatch_injection(injection_id=row.pk, by=WORKER)
+            dispatch.dispatch_injection(injection_id=history.row().pk, by=WORKER)
 
 
 NOT_ACCEPTED: Final[dict[str, type[GenesysError]]] = {
@@ -285,6 +284,16 @@ class History:
     def live(self, events: tuple[Event, ...]) -> None:
         for event in events:
             event.happen(self)
+
+    def wait_until_due(self) -> None:
+        """Let time pass until the next try; a wait that is longer than a second is not without a sweep."""
+        due_at = self.row().due_at
+        if due_at is None or due_at <= self.now():
+            return
+        if due_at > self.now() + timedelta(seconds=1):
+            self.true_now += timedelta(seconds=1)
+            sweep.sweep(by=WORKER)
+        self.true_now = max(self.true_now, due_at - self.clock_is_ahead)
 
     @contextmanager
     def playing(self, script: Try) -> Iterator[None]:
