@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 
 _ADDRESSES: Final = ("GENESYS_API_URL", "GENESYS_LOGIN_URL", "QA_WEBHOOK_URL", "PORTAL_BASE_URL")
 _KEYS: Final = ("SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET")
@@ -164,6 +165,30 @@ def reachable_recordings(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
             hint="Set PORTAL_BASE_URL to the https address under which the platform reaches the portal.",
             id="portal.W002",
         )
+
+
+@register(Tags.database)
+def durable_commits(databases: Sequence[str] | None = None, **_: Any) -> Iterable[CheckMessage]:
+    """What was committed must outlive a crash: a command is sent after its intent is on record, never before."""
+    for alias in databases or ():
+        if connections[alias].vendor != "postgresql":
+            continue  # SQLite's durability is set where it is opened, in the settings
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT current_setting('synchronous_commit'), current_setting('fsync')")
+            synchronous_commit, fsync = cursor.fetchone()
+        if synchronous_commit == "off":
+            yield Error(
+                f"PostgreSQL ({alias}) has synchronous_commit=off: a crash loses what it said was committed, and "
+                "a recording that is playing could be on record as never sent.",
+                hint="ALTER ROLE or ALTER SYSTEM SET synchronous_commit = on; 'local' and stricter do as well.",
+                id="portal.E010",
+            )
+        if fsync == "off":
+            yield Warning(
+                f"PostgreSQL ({alias}) has fsync=off: a power cut can lose and corrupt all of it.",
+                hint="Set fsync = on, unless this is a test.",
+                id="portal.W003",
+            )
 
 
 def _key(name: str) -> str:

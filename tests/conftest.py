@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from injections.roles import Role
 from tests.audit.flush import flush_past_the_guards  # noqa: F401  a fixture, for every test that commits
@@ -17,6 +18,14 @@ _LOCAL = {"127.0.0.1", "::1", "localhost", "", "0.0.0.0"}  # noqa: S104  a serve
 
 class NetworkIsOff(AssertionError):
     """A test tried to reach another machine."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs the other database: the suite runs once for each."""
+    other = "sqlite" if connection.vendor == "postgresql" else "postgres"
+    left_out = [item for item in items if item.get_closest_marker(other) is not None]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item.get_closest_marker(other) is None]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,7 +2,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.checks import run_checks
+from django.core.checks import Tags, run_checks
+from django.db import connection
 from django.test import override_settings
 
 
@@ -77,3 +78,13 @@ def test_a_finding_names_variable_and_remedy() -> None:
         message = next(m for m in run_checks() if m.id == "portal.E005")
     assert message.msg.startswith("INJECT_AUDIO_HOSTS: 'a/b'")
     assert "like media.example.com" in str(message.hint)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+@pytest.mark.parametrize(("setting", "is_found"), [("off", True), ("on", False), ("remote_apply", False)])
+def test_a_postgresql_that_forgets_commits_is_found(setting: str, is_found: bool) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('synchronous_commit', %s, true)", [setting])
+    found = run_checks(tags=[Tags.database], databases=["default"])
+    assert ("portal.E010" in [message.id for message in found]) is is_found
