@@ -1,11 +1,13 @@
 """The barge panel: look, arm, fire, and see what became of it. Two acts, one token between them."""
 
+from contextlib import suppress
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +20,7 @@ from injections.reasons import reason
 from injections.roles import Action
 from injections.services.refusals import record_refusal
 from injections.services.submission import Command, KeyReused, inject
-from injections.web.access import refuse_scope, requires
+from injections.web.access import View, refuse_scope, requires
 from injections.web.armed import Armed, NotArmed, arm, is_safe_again, seal, unseal
 from injections.web.errors import Trouble, trouble_page
 from injections.web.forms import ArmForm
@@ -86,33 +88,52 @@ def barge_arm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 @only("POST")
 @requires(Action.BARGE)
 def barge_disarm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Go back from the armed state with everything still filled in."""
+    """Go back from the armed state with everything still filled in; or to what was played before, if it was."""
     caller = caller_of(request)
+    armed: Armed | None = None
+    with suppress(NotArmed):
+        armed = _armed(request, conversation_id, by=caller)
+    # The answer to Barge now may have been lost on its way: then it is not true that nothing was played.
+    done = None if armed is None else selectors.injection_by_key(key=armed.key, by=caller)
+    if done is not None:
+        return _show(request, done, by=caller)
     call = selectors.live_call(conversation_id=conversation_id, by=caller)
     if call is None:
         return _no_call(request, conversation_id, action="access.refused", by=caller)
-    try:
-        armed = unseal(
-            request.POST.get("token", ""), conversation_id=conversation_id, user_id=_user_id(caller)
-        )
-    except NotArmed:
-        return _page(request, conversation_id, form_context(call, by=caller), by=caller)
     notice = _SAFE_AGAIN if "ran_out" in request.POST else _CANCELLED
     context = form_context(call, armed=armed, notice=notice, focus="arm", by=caller)
     return _page(request, conversation_id, context, by=caller)
 
 
+def _records_ended_sessions(view: View[[UUID]]) -> View[[UUID]]:
+    """Record that Barge now was pressed without a session; `view` then leads to the login."""
+
+    @wraps(view)
+    def recorded(request: HttpRequest, /, conversation_id: UUID) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            record_refusal(
+                action="barge.fire",
+                code="not_permitted",
+                summary="Barge now was pressed by somebody whose session had ended; nothing was played.",
+                subject=Subject(conversation_id=conversation_id),
+                by=caller_of(request),
+            )
+        return view(request, conversation_id)
+
+    return recorded
+
+
 @only("POST")
+@_records_ended_sessions
 @requires(Action.BARGE)
 def barge_fire(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Play what was armed, once, however often this arrives."""
     caller = caller_of(request)
-    token = request.POST.get("token", "")
     try:
-        armed = unseal(token, conversation_id=conversation_id, user_id=_user_id(caller))
+        armed = _armed(request, conversation_id, by=caller)
     except NotArmed:
         return _not_armed(request, conversation_id, by=caller)
-    if is_safe_again(token, armed_s=settings.INJECT_ARMED_S):
+    if is_safe_again(request.POST["token"], armed_s=settings.INJECT_ARMED_S):
         return _too_late(request, conversation_id, armed=armed, by=caller)
     clip = AudioClip.objects.filter(pk=armed.clip_id).first()
     if clip is None:
@@ -273,6 +294,10 @@ def _command(armed: Armed, clip: AudioClip) -> Command:
         seen_version=armed.seen_version,
         is_from_page=True,
     )
+
+
+def _armed(request: HttpRequest, conversation_id: UUID, *, by: Caller) -> Armed:
+    return unseal(request.POST.get("token", ""), conversation_id=conversation_id, user_id=_user_id(by))
 
 
 def _user_id(by: Caller) -> int:

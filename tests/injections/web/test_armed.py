@@ -1,3 +1,4 @@
+import time
 import uuid
 from dataclasses import replace
 from typing import Any
@@ -47,6 +48,14 @@ def test_another_signed_thing_of_this_portal_is_not_armed():
     other = signing.dumps({"user_id": 7}, salt="injections.web.armed")
     with pytest.raises(NotArmed):
         unseal(other, conversation_id=CALL, user_id=7)
+
+
+def test_a_token_of_yesterday_still_tells_what_was_armed(monkeypatch: pytest.MonkeyPatch):
+    yesterday = time.time() - 24 * 3600
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: yesterday)
+        token = seal(ARMED)
+    assert unseal(token, conversation_id=CALL, user_id=7) == ARMED
 
 
 def test_a_fresh_token_is_not_safe_yet():

@@ -203,6 +203,29 @@ def test_cancelling_brings_back_what_was_filled_in(supervisor: Client, call: Liv
     assert re.search(rf'value="{sent["clip"]}" required checked', page)
 
 
+def test_cancelling_what_was_played_already_shows_it_and_does_not_deny_it(
+    supervisor: Client, call: LiveCall, choice: Choice
+):
+    token = token_in(supervisor.post(at(call, "arm/"), choice()).content)
+    LiveCall.objects.update(version="v2")
+    fired = supervisor.post(at(call, "fire/"), {"token": token})
+    for ran_out in ({}, {"ran_out": "1"}):
+        answer = supervisor.post(at(call, "disarm/"), {"token": token} | ran_out)
+        assert answer["Location"] == fired["Location"]
+
+
+def test_a_barge_after_the_session_has_ended_is_recorded_and_leads_to_the_login(
+    client: Client, supervisor: Client, call: LiveCall, choice: Choice
+):
+    token = token_in(supervisor.post(at(call, "arm/"), choice()).content)
+    answer = client.post(at(call, "fire/"), {"token": token})
+    assert answer["Location"].startswith("/login/")
+    assert "nothing was played" in client.get(answer["Location"]).content.decode()
+    (record,) = records("barge.fire")
+    assert (record.reason_code, record.conversation_id) == ("not_permitted", call.pk)
+    assert not InjectionRequest.objects.exists()
+
+
 @pytest.mark.parametrize("token", [None, "", "forged", "x" * 5000, "a:b:c", "\x00"])
 def test_a_forged_barge_is_refused_and_recorded(supervisor: Client, call: LiveCall, token: str | None):
     answer = supervisor.post(at(call, "fire/"), {} if token is None else {"token": token})
