@@ -246,7 +246,8 @@ def _channel_gains(channels: int) -> npt.NDArray[np.float64]:
 def _frame_powers(block: Samples, length: int) -> Powers:
     """Return the mean square of each whole frame, shape (frames, channels); a rest is left out."""
     frames = len(block) // length
-    whole = block[: frames * length].reshape(frames, length, -1)
+    # Named in full: of no frame at all, numpy cannot work out the number of channels.
+    whole = block[: frames * length].reshape(frames, length, block.shape[1])
     return np.asarray(np.einsum("flc,flc->fc", whole, whole, dtype=np.float64) / length)
 
 

@@ -40,6 +40,16 @@ def test_each_rendition_is_where_and_what_it_is_said_to_be(masters, tmp_path):
         assert made.active_speech_dbfs == pytest.approx(-22.0, abs=1.0)
 
 
+@pytest.mark.parametrize("seconds", [0.1, 2.0, 2.0005, 2.05, 2.0999, 4.01])
+def test_a_recording_may_end_just_after_a_whole_block(tmp_path, seconds):
+    path = write(tmp_path, speech(seconds=seconds))
+
+    analysis = child.analyse(path, declared_name="notice.wav", out_dir=tmp_path)
+
+    assert analysis.facts.frames == round(seconds * 16_000)
+    assert {made.duration_ms for made in analysis.renditions} == {analysis.facts.duration_ms}
+
+
 def test_nothing_but_the_renditions_is_left(masters, tmp_path):
     child.analyse(masters["wav"], declared_name="notice.wav", out_dir=tmp_path)
 
@@ -84,6 +94,37 @@ def test_a_child_that_takes_too_long_is_ended(masters, tmp_path):
     assert refusal.value.code == "analysis_timeout"
     assert time.monotonic() - started < 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_that_computes_too_long_is_ended_by_the_system_and_told_as_such(
+    masters, tmp_path, monkeypatch
+):
+    program = """
+        import sys; sys.path.insert(0, sys.argv[1])
+        from injections.audio.confinement import confine
+        from injections.audio.limits import AudioLimits
+        confine(AudioLimits(cpu_seconds=1))
+        while True: pass
+    """
+    monkeypatch.setattr(child, "_PROGRAM", textwrap.dedent(program))
+
+    with pytest.raises(AudioRefused) as refusal:
+        child.analyse(masters["wav"], declared_name=None, out_dir=tmp_path)
+
+    assert refusal.value.code == "analysis_timeout"
+
+
+def test_a_flac_full_of_frame_beginnings_costs_no_more_than_another(masters, changed, tmp_path):
+    data = bytearray(masters["flac"].read_bytes()[:-2])
+    largest_block, largest_frame = slice(10, 12), slice(15, 18)
+    data[largest_block], data[largest_frame] = b"\xff" * 2, b"\xff" * 3
+    path = changed(bytes(data) + b"\xff\xf8" * 1_000_000 + b"\1")
+
+    with pytest.raises(AudioRefused) as refusal:
+        child.analyse(path, declared_name=None, out_dir=tmp_path, limits=AudioLimits(cpu_seconds=8))
+
+    # Not `analysis_timeout`. Of so many beginnings, one may have the right 16 bits of checksum by chance.
+    assert refusal.value.code in {"truncated", "damaged"}
 
 
 def test_a_child_without_enough_memory_is_a_refusal(masters, tmp_path):
