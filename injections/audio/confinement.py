@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import resource
 import signal
+import sys
 from typing import Final
 
 from injections.audio.limits import AudioLimits
@@ -25,20 +26,21 @@ def confine(limits: AudioLimits) -> bool:
     Call it while the process has one thread: Linux gives a user namespace to no other.
     """
     is_cut_off = _leave_network()
-    _set(resource.RLIMIT_AS, limits.address_space_bytes)
-    _set(resource.RLIMIT_CPU, limits.cpu_seconds)
-    _set(resource.RLIMIT_FSIZE, limits.written_bytes)
-    _set(resource.RLIMIT_NOFILE, limits.open_files)
-    _set(resource.RLIMIT_CORE, 0)
+    _set(resource.RLIMIT_AS, limits.address_space_bytes, limits.address_space_bytes)
+    # At the soft limit comes SIGXCPU, by which the parent knows the reason; at the hard one only SIGKILL.
+    _set(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1)
+    _set(resource.RLIMIT_FSIZE, limits.written_bytes, limits.written_bytes)
+    _set(resource.RLIMIT_NOFILE, limits.open_files, limits.open_files)
+    _set(resource.RLIMIT_CORE, 0, 0)
     return is_cut_off
 
 
-def _set(which: int, amount: int) -> None:
-    _soft, hard = resource.getrlimit(which)
-    amount = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
+def _set(which: int, soft: int, hard: int) -> None:
+    _, given = resource.getrlimit(which)
+    most = sys.maxsize if given == resource.RLIM_INFINITY else given
     # Some systems (macOS) know a limit and refuse to set it; the parent's wall clock still holds.
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(which, (amount, amount))
+        resource.setrlimit(which, (min(soft, most), min(hard, most)))
 
 
 def _leave_network() -> bool:
