@@ -53,14 +53,18 @@ def home_of(caller: Caller) -> str:
     return reverse(next((name for action, name in _HOMES if caller.may(action)), "status"))
 
 
-def refuse_role(request: HttpRequest, *, wanted: Action, by: Caller) -> HttpResponse:
-    """Record that this role may not do it, and say so."""
+def refuse_role(request: HttpRequest, *, wanted: Action | None = None, by: Caller) -> HttpResponse:
+    """Record that this role may not do what it tried, `wanted` where that has a name, and say so."""
+    act = "open" if request.method in {"GET", "HEAD"} else "change anything by"
     record_refusal(
         action="access.refused",
         code="not_permitted",
-        summary=f"{by.actor.name} may not open {request.path} ({wanted.value}).",
-        subject=None,
-        details={"wanted": wanted.value, "role": by.actor.role},
+        summary=f"{by.actor.name} may not {act} {request.path}.",
+        details={
+            "wanted": None if wanted is None else wanted.value,
+            "method": request.method,
+            "role": by.actor.role,
+        },
         by=by,
     )
     role = by.actor.role.replace("_", " ") or "without a role"
@@ -69,7 +73,7 @@ def refuse_role(request: HttpRequest, *, wanted: Action, by: Caller) -> HttpResp
         Trouble(
             status=403,
             title="Your role may not do this",
-            what=f"You are logged in as {shown_name(by.actor.name)} ({role}), and this page belongs to another role.",
+            what=f"You are logged in as {shown_name(by.actor.name)} ({role}), and this is not for that role.",
             meaning="Nothing was changed. The attempt is on record.",
             remedy="Ask an administrator if you need it, or go on with your own work.",
         ),

@@ -17,41 +17,37 @@ from injections.services.refusals import record_refusal
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What a person reads when something cannot be done."""
+    """What a person reads when something cannot be done: what happened, the next step, what it means for the call."""
 
     status: int
     title: str
     what: str
-    meaning: str
     remedy: str
+    meaning: str = "Nothing was changed and nothing was played."
 
 
 _STALE_FORM = Trouble(
     status=403,
     title="This page was too old",
     what="The form was opened before you logged in last, or by another site, so it was not accepted.",
-    meaning="Nothing was changed and nothing was played.",
     remedy="Load the page again and repeat what you did.",
 )
 _BAD_REQUEST = Trouble(
     status=400,
     title="This request cannot be understood",
     what="Something in it is not as the portal expects: it may be too large, or was changed on its way.",
-    meaning="Nothing was changed and nothing was played.",
     remedy="Go back, load the page again, and repeat what you did.",
 )
 _FORBIDDEN = Trouble(
     status=403,
     title="This is not allowed",
     what="You may not see this page or do this.",
-    meaning="Nothing was changed and nothing was played.",
     remedy="Ask an administrator if you need it.",
 )
 _NOT_FOUND = Trouble(
     status=404,
     title="Nothing is here",
     what="There is no such page, or it is not for you to see. A call that has ended leaves the board.",
-    meaning="Nothing was changed.",
     remedy="Check the address, or start again from one of the pages above.",
 )
 
@@ -64,12 +60,20 @@ class WayBack:
     words: str
 
 
+_FIRST_PAGE = WayBack("/", "Go to the first page")
+_HOMES_OF = {
+    "conversation_id": ("barge_panel", "Back to the call"),
+    "injection_id": ("injection", "Back to the injection"),
+    "clip_id": ("clip", "Back to the recording"),
+}
+
+
 def trouble_page(request: HttpRequest, trouble: Trouble, *, back: WayBack | None = None) -> HttpResponse:
     """Return `trouble` as a page, or as a notice on the page that htmx has open."""
     context = {
         "trouble": trouble,
         "status_words": HTTPStatus(trouble.status).phrase,
-        "back": back or WayBack("/", "Go to the first page"),
+        "back": back or _FIRST_PAGE,
     }
     if getattr(request, "htmx", False):
         response = render(request, "trouble.html#notice", context, status=trouble.status)
@@ -86,14 +90,7 @@ def way_back(request: HttpRequest) -> WayBack:
     for name, (view, words) in _HOMES_OF.items():
         if name in ids:
             return WayBack(reverse(view, args=[ids[name]]), words)
-    return WayBack("/", "Go to the first page")
-
-
-_HOMES_OF = {
-    "conversation_id": ("barge_panel", "Back to the call"),
-    "injection_id": ("injection", "Back to the injection"),
-    "clip_id": ("clip", "Back to the recording"),
-}
+    return _FIRST_PAGE
 
 
 def to_login(request: HttpRequest) -> HttpResponse:
@@ -102,7 +99,7 @@ def to_login(request: HttpRequest) -> HttpResponse:
         # A fragment cannot hold the login: the whole page has to go there.
         back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
         return HttpResponseClientRedirect(_login_address(back, has_ended=True))
-    is_look = request.method == "GET"
+    is_look = request.method in {"GET", "HEAD"}
     back = request.get_full_path() if is_look else way_back(request).href
     # Whoever sends a form had its page open; whoever has a session's cookie was logged in once.
     return redirect(
@@ -141,7 +138,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return trouble_page(request, _FORBIDDEN)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer an address that leads nowhere."""
     return trouble_page(request, _NOT_FOUND)
 

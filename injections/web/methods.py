@@ -13,13 +13,14 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def only(*methods: str) -> Callable[[View[P]], View[P]]:
-    """Let only requests with one of `methods` in."""
+    """Let only requests with one of `methods` in; who may GET may ask for the HEAD alone."""
+    allowed = (*methods, "HEAD") if "GET" in methods else methods
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if request.method not in methods:
-                return wrong_method(request, methods)
+            if request.method not in allowed:
+                return wrong_method(request, allowed)
             return view(request, *args, **kwargs)
 
         return guarded
@@ -40,13 +41,11 @@ _ACT = Trouble(
     status=405,
     title="Nothing happens by opening this address",
     what="This address belongs to a button. It acts only when the button is pressed on its page.",
-    meaning="Nothing was changed and nothing was played.",
     remedy="Go back to the page with the button.",
 )
 _LOOK = Trouble(
     status=405,
     title="This address is only for looking",
     what="Something was sent to a page that takes nothing.",
-    meaning="Nothing was changed and nothing was played.",
     remedy="Go back, load the page again, and repeat what you did.",
 )

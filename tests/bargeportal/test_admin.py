@@ -89,3 +89,8 @@ def test_an_administrator_has_no_way_to_roles_or_the_log(admin: Client, path: st
 def test_a_supervisor_cannot_enter(admin: Client) -> None:
     admin.force_login(User.objects.get(username="supervisor"))
     assert admin.get("/admin/").status_code == 403
+
+
+def test_the_role_alone_opens_the_administration(admin: Client) -> None:
+    User.objects.filter(username="admin").update(is_staff=False)
+    assert admin.get("/admin/").status_code == 200

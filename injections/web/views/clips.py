@@ -68,7 +68,7 @@ def clip(request: HttpRequest, clip_id: UUID) -> HttpResponse:
 @requires(Action.UPLOAD_CLIP)
 def clip_upload(request: HttpRequest) -> HttpResponse:
     """Take a new recording. A refused file keeps what was written beside it."""
-    if request.method == "GET":
+    if request.method != "POST":
         return render(request, "clips/upload.html", {"form": ClipUploadForm()})
     caller = caller_of(request)
     form = ClipUploadForm(request.POST, request.FILES)
@@ -126,7 +126,7 @@ def _detail(
     caller = caller_of(request)
     found = selectors.clip(clip_id=clip_id, by=caller)
     if found is None:
-        return not_found(request, Exception())
+        return not_found(request)
     context = _shown(found) | {
         "form": form or DecisionForm(),
         "listen": media.listen_path(found),
@@ -140,7 +140,7 @@ def _detail(
 
 def _decide(request: HttpRequest, clip_id: UUID, decision: Any) -> HttpResponse:
     if selectors.clip(clip_id=clip_id, by=caller_of(request)) is None:
-        return not_found(request, Exception())
+        return not_found(request)
     try:
         decision()
     except NotPermitted as error:

@@ -37,7 +37,7 @@ def delivery_resend(request: HttpRequest, number: int) -> HttpResponse:
     try:
         resend_event(number=number, by=caller_of(request))
     except QaEvent.DoesNotExist:
-        return not_found(request, Exception())
+        return not_found(request)
     if request.htmx:  # type: ignore[attr-defined]
         return _list(request, resent=number)
     return redirect(f"{reverse('deliveries')}?{urlencode(_query(request) | {'resent': number})}")

@@ -56,7 +56,7 @@ def injection(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     caller = caller_of(request)
     found = selectors.injection(injection_id=injection_id, by=caller)
     if found is None:
-        return not_found(request, Exception())
+        return not_found(request)
     if request.htmx and not request.htmx.history_restore_request:  # type: ignore[attr-defined]
         place = "page" if request.GET.get("place") == "page" else "panel"
         return render(request, "injections/result.html#polled", _context(found, by=caller) | {"place": place})
@@ -77,7 +77,7 @@ def injection_settle(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     caller = caller_of(request)
     found = selectors.injection(injection_id=injection_id, by=caller)
     if found is None:
-        return not_found(request, Exception())
+        return not_found(request)
     form = SettleForm(request.POST)
     if not form.is_valid():
         _record_settling(form, found, by=caller)
@@ -102,7 +102,7 @@ def injection_cancel(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     try:
         found = cancel_injection(injection_id=injection_id, by=caller)
     except InjectionRequest.DoesNotExist:
-        return not_found(request, Exception())
+        return not_found(request)
     except NotCancellable:
         return trouble_page(request, _TOO_LATE)
     if request.htmx:  # type: ignore[attr-defined]

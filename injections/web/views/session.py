@@ -39,7 +39,7 @@ class PortalLoginView(LoginView):
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer another method with a page of ours."""
-        return wrong_method(request, ("GET", "POST"))
+        return wrong_method(request, ("GET", "POST", "HEAD"))
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """Answer a failed login as what it is."""

@@ -77,3 +77,18 @@ def test_a_strange_host_is_refused_in_words(client: Client, db: None):
     answer = client.get("/login/", headers={"host": "evil.example"})
     assert answer.status_code == 400
     assert "This request cannot be understood" in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/", "/injections/", "/clips/", "/status/", "/login/"])
+def test_a_page_can_be_asked_for_its_head_alone(supervisor: Client, path: str):
+    answer = supervisor.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_asking_for_the_head_of_the_upload_page_uploads_nothing(browser_of: Any):
+    assert browser_of(Role.AUDIO_ADMIN).head("/clips/upload/").status_code == 200
+    assert records("clip.upload") == []
+
+
+def test_the_head_of_a_button_is_no_page(supervisor: Client, call: Any):
+    assert supervisor.head(f"/calls/{call.pk}/fire/").status_code == 405
