@@ -2,10 +2,12 @@
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import models, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -17,6 +19,24 @@ from injections.models import Queue
 from injections.roles import Role
 
 
+def called(row: models.Model) -> str:
+    """Return what people call a row: a person by name and user name, a role without its underscore."""
+    if isinstance(row, User):
+        name = row.get_full_name()
+        return clean_text(f"{name} ({row.username})" if name else row.username)
+    return clean_text(row.name.replace("_", " ") if isinstance(row, Group) else str(row))
+
+
+class Choices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # any model
+    """Rows to tick, each under the name that people know."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, row: models.Model) -> str:
+        """Return the name beside the box."""
+        return called(row)
+
+
 class Recorded:
     """Mixed into a ModelAdmin: writes each change to the log, in the transaction of the change."""
 
@@ -24,7 +44,19 @@ class Recorded:
 
     def state_of(self, row: Any) -> dict[str, Any]:
         """Return what the log shows of a row, before and after."""
-        return {"name": clean_text(str(row))}
+        raise NotImplementedError
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer boxes to tick: Django's own pair of lists has no name for a screen reader and needs a script."""
+        kwargs |= {"form_class": Choices, "widget": Choices.widget}
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]  # of the ModelAdmin
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Leave out the way to new people and roles from within a form of something else."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]  # of the ModelAdmin
+        if db_field.many_to_many:
+            field.widget.can_add_related = False
+        return field
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the row, with its state as it is before the change."""
@@ -35,15 +67,16 @@ class Recorded:
 
     def log_addition(self, request: HttpRequest, row: models.Model, message: Any) -> Any:
         """Record a new row."""
-        self._record(request, row, "added")
+        self._record(request, row, "added", called(row))
         return super().log_addition(request, row, message)  # type: ignore[misc]  # of the ModelAdmin
 
     def log_change(self, request: HttpRequest, row: models.Model, message: Any) -> Any:
-        """Record a changed row."""
-        self._record(request, row, "changed")
+        """Record a changed row, and which fields: of a password nothing else tells that it was changed."""
+        fields = [name for part in message for name in part.get("changed", {}).get("fields", [])]
+        self._record(request, row, "changed", f"{called(row)}: {', '.join(fields).lower() or 'nothing'}")
         return super().log_change(request, row, message)  # type: ignore[misc]  # of the ModelAdmin
 
-    def _record(self, request: HttpRequest, row: models.Model, verb: str) -> None:
+    def _record(self, request: HttpRequest, row: models.Model, verb: str, what: str) -> None:
         by = caller_of(request)
         audit.append(
             Entry(
@@ -52,7 +85,7 @@ class Recorded:
                 actor=by.actor,
                 source=by.source,
                 subject=Subject(other=f"{self.kind} {row.pk}"),
-                summary=f"{by.actor.name} {verb} the {self.kind} {row}",
+                summary=f"{by.actor.name} {verb} the {self.kind} {what}.",
                 before=getattr(row, "state_before", None),
                 after=self.state_of(row),
                 occurred_at=timezone.now(),
@@ -66,12 +99,11 @@ class QueueAdmin(Recorded, admin.ModelAdmin):  # type: ignore[type-arg]  # gener
 
     kind = "queue"
     list_display = ("name", "id")
-    filter_horizontal = ("supervisors",)
 
     def state_of(self, row: Any) -> dict[str, Any]:
         """Return name and supervisors."""
-        supervisors = row.supervisors.order_by("username").values_list("username", flat=True)
-        return {"name": clean_text(row.name), "supervisors": list(supervisors)}
+        supervisors = [called(user) for user in row.supervisors.order_by("username")]
+        return {"name": clean_text(row.name), "supervisors": supervisors}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Keep the id of a queue that is there: it is the platform's."""
@@ -79,7 +111,9 @@ class QueueAdmin(Recorded, admin.ModelAdmin):  # type: ignore[type-arg]  # gener
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer those who are supervisors; a machine or an approver would see no call of the queue anyway."""
-        kwargs["queryset"] = User.objects.filter(groups__name=Role.SUPERVISOR).order_by("username")
+        kwargs["queryset"] = User.objects.filter(groups__name=Role.SUPERVISOR).order_by(
+            "first_name", "last_name", "username"
+        )
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
@@ -87,13 +121,13 @@ class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]  # generic for
     """People and their roles. Rights come from roles alone: no superusers, no rights of a single person."""
 
     kind = "user"
-    list_display = ("username", "first_name", "last_name", "is_active", "is_staff")
+    list_display = ("person", "roles", "is_active")
     list_filter = ("is_active", "groups")
-    filter_horizontal = ("groups",)
+    filter_horizontal = ()
     fieldsets: ClassVar = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name")}),
-        ("Roles", {"fields": ("is_active", "is_staff", "groups")}),
+        ("Roles", {"fields": ("is_active", "groups")}),
     )
 
     def state_of(self, row: Any) -> dict[str, Any]:
@@ -103,8 +137,22 @@ class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]  # generic for
             "name": clean_text(row.get_full_name()),
             "roles": list(row.groups.order_by("name").values_list("name", flat=True)),
             "is_active": row.is_active,
-            "is_staff": row.is_staff,
         }
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return the people with their roles: a list asks for all of them at once."""
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.prefetch_related("groups")
+
+    @admin.display(ordering="first_name")
+    def person(self, row: User) -> str:
+        """Return the name that people know, and the one to log in with."""
+        return called(row)
+
+    @admin.display
+    def roles(self, row: User) -> str:
+        """Return the roles in words."""
+        return ", ".join(sorted(called(group) for group in row.groups.all())) or "none"
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Change a password and record that, both or neither."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.injections.web.conftest import CARDS
 from tests.support.browsing import faults, open_call
 from tests.support.portal import PortalProcess
 
@@ -192,6 +193,15 @@ def test_axe_finds_no_fault_on_the_way_of_a_barge(
         ("compliance", ("/injections/", "/admin/", "/admin/audit/auditrecord/")),
         ("audioadmin", ("/clips/", "/clips/upload/")),
         ("admin", ("/status/", "/admin/")),
+        ("admin", ("/admin/auth/user/", "/admin/auth/user/add/", "/admin/auth/user/1/change/")),
+        (
+            "admin",
+            (
+                "/admin/injections/queue/",
+                "/admin/injections/queue/add/",
+                f"/admin/injections/queue/{CARDS}/change/",
+            ),
+        ),
     ],
 )
 def test_axe_finds_no_fault_on_the_pages_of_other_roles(
