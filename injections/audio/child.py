@@ -47,16 +47,15 @@ def analyse(
     left in it. Blocks for at most `limits.wall_seconds`: never call it inside a transaction.
 
     Raises:
-        AudioRefused: the recording must not be used; also when the child process dies (`analysis_failed`)
-            or takes
-            too long (`analysis_timeout`), since only the file can be the cause.
+        AudioRefused: the recording must not be used; also when the child process dies (`analysis_failed`) or
+            takes too long (`analysis_timeout`), since only the file can be the cause.
         OSError: `path` cannot be read, or `out_dir` cannot be written.
     """
     expected = _digest(path)
     work = Path(tempfile.mkdtemp(prefix=".analysis-", dir=out_dir))
     try:
         _run(_request(path, declared_name, work, limits, target), work, limits)
-        analysis = _checked(_result(work), work, expected)
+        analysis = _checked(_result(work), work, expected, limits)
         return _move_renditions(analysis, work, out_dir)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -117,14 +116,16 @@ def _result(work: Path) -> dict[str, Any]:
     return result
 
 
-def _checked(result: dict[str, Any], work: Path, expected: str) -> Analysis:
+def _checked(result: dict[str, Any], work: Path, expected: str, limits: AudioLimits) -> Analysis:
     if "refused" in result:
         raise _refusal(result["refused"])
     try:
         analysis = analysis_from(result["analysis"])
     except (KeyError, TypeError, ValueError):
         raise refused("analysis_failed") from None
-    if analysis.facts.sha256 != expected or not all(_is_as_said(made, work) for made in analysis.renditions):
+    # The container becomes part of a file's name.
+    is_believable = analysis.facts.sha256 == expected and analysis.facts.container in limits.containers
+    if not is_believable or not all(_is_as_said(made, work) for made in analysis.renditions):
         raise refused("analysis_failed")
     return analysis
 

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioLimits:
-    """Limits on the file, on what it unpacks to, and on the process that unpacks it."""
+    """Limits on the file, on what it unpacks to, and on the process that unpacks it.
 
+    `containers` are those that are taken; the others are recognised and refused.
+    """
+
+    containers: tuple[str, ...] = ("wav", "mp3", "ogg", "flac")
     max_bytes: int = 25_000_000
     max_duration_ms: int = 600_000
     min_duration_ms: int = 100

@@ -16,17 +16,19 @@ from audit import services as audit
 from audit.entry import Subject
 from injections.audio.child import analyse
 from injections.audio.facts import Analysis
-from injections.audio.refusal import AudioRefused
+from injections.audio.limits import AudioLimits
+from injections.audio.refusal import AudioRefused, refused
 from injections.audit_events import clip_changed
 from injections.callers import Caller
 from injections.models import AudioClip
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Action
+from injections.services.durable_file import write_durably
 from injections.services.refusals import NotPermitted, record_refusal, require
 
 LEVELLED: Final = "wav_16k"  # the rendition that is played when level normalisation is asked for
 # What the platform plays (contract: Dispatch): the address of a recording ends in one of these.
-PLAYABLE: Final = ("wav", "mp3", "ogg")
+LIMITS: Final = AudioLimits(containers=("wav", "mp3", "ogg"))
 
 
 class ClipNotInState(Exception):
@@ -133,15 +135,13 @@ def _move(
 
 
 def _examine(file: "UploadedFile[Any]", folder: Path) -> _Examined:
+    if file.size is not None and file.size > LIMITS.max_bytes:
+        raise refused("too_big", limit_mb=LIMITS.max_bytes // 1_000_000)  # before it is copied and read
     path = folder / "master"
     with path.open("wb") as copy:
         for chunk in file.chunks():
             copy.write(chunk)
-    analysis = analyse(path, declared_name=file.name, out_dir=folder)
-    if analysis.facts.container not in PLAYABLE:
-        raise AudioRefused(
-            "unsupported_format", "The platform plays wav, mp3 and ogg. Export it as one of these."
-        )
+    analysis = analyse(path, declared_name=file.name, out_dir=folder, limits=LIMITS)
     return _Examined(analysis, folder / f"{LEVELLED}.wav")
 
 
@@ -150,9 +150,7 @@ def _keep(
 ) -> AudioClip:
     facts = examined.analysis.facts
     levelled = next(made for made in examined.analysis.renditions if made.kind == LEVELLED)
-    known = AudioClip.objects.filter(sha256=facts.sha256).first()
-    if known is not None:
-        raise AudioRefused("duplicate", f"This very recording is in the library already, as “{known.title}”.")
+    _refuse_known(facts.sha256)
     clip = AudioClip(
         title=title,
         transcript=transcript,
@@ -171,7 +169,8 @@ def _keep(
         uploaded_at=timezone.now(),
         uploaded_by=by.user,
     )
-    # Files first: a row without its file could be played; a file without a row is only a few bytes too many.
+    # Files first, and on the disk: a row without its file could be played; a file without a row is only a few
+    # bytes too many.
     _store(clip.storage_name, file)
     with examined.levelled.open("rb") as made:
         _store(clip.levelled_storage_name, File(made))
@@ -189,19 +188,21 @@ def _keep(
                     by=by,
                 )
             )
-    except IntegrityError as error:
-        raise AudioRefused("duplicate", "This very recording was uploaded at the same moment.") from error
+    except IntegrityError:
+        _refuse_known(facts.sha256)  # uploaded twice at the same moment
+        raise
     return clip
 
 
+def _refuse_known(sha256: str) -> None:
+    known = AudioClip.objects.filter(sha256=sha256).first()
+    if known is not None:
+        raise refused("duplicate", title=known.title)
+
+
 def _store(name: str, content: "File[bytes]") -> None:
-    content.seek(0)
-    if default_storage.exists(name):
-        # The name is the digest, so what is there whole is the same; a process that died may have left a part.
-        if default_storage.size(name) == content.size:
-            return
-        default_storage.delete(name)
-    default_storage.save(name, content)
+    # The name is the digest of the content: to write it again changes nothing, and mends what is damaged.
+    write_durably(Path(default_storage.path(name)), content.chunks())
 
 
 def _refuse(by: Caller, sentence: str, *, clip: AudioClip) -> None:

@@ -180,6 +180,7 @@ def test_whatever_becomes_of_the_child_is_a_refusal(masters, tmp_path, monkeypat
         "a['renditions'][0]['path'] = '../../stolen.wav'",
         "a['renditions'][0]['sha256'] = '0' * 64",
         "a['facts']['sha256'] = '0' * 64",
+        "a['facts']['container'] = '../../stolen'",
         "a['facts']['frames'] = '9'",
         "a['facts']['frames'] = True",
         "a['facts']['extra'] = 1",

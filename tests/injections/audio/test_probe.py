@@ -85,6 +85,16 @@ def test_what_another_encoder_wrote_is_accepted(tmp_path, masters, arguments, co
     assert probe(path, declared_name=path.name).codec == codec
 
 
+@pytest.mark.parametrize("name", ["notice.flac", "notice.wav"])
+def test_a_container_that_is_not_taken_is_refused_however_it_is_named(masters, name):
+    limits = AudioLimits(containers=("wav", "mp3", "ogg"))
+
+    with pytest.raises(AudioRefused, match="Flac is not a format that can be used here") as refusal:
+        probe(masters["flac"], declared_name=name, limits=limits)
+
+    assert refusal.value.code == "unsupported_format"
+
+
 @pytest.mark.parametrize("name", ["notice.wav", "notice.WAV", "my.mp3.wav"])
 def test_a_name_that_agrees_is_accepted(name):
     check_extension(name, container="wav")
