@@ -17,7 +17,7 @@ from injections import gate, media, wiring
 from injections.callers import Caller
 from injections.consent_policy import POLICY_VERSION, ConsentDecision, decide
 from injections.genesys import payload
-from injections.genesys.errors import GenesysError, NotWanted
+from injections.genesys.errors import GenesysError, NotSent, NotWanted
 from injections.genesys.types import CallState, PlayCommand
 from injections.lifecycle import WAITING, Status
 from injections.models import DispatchAttempt, InjectionRequest, LiveCall
@@ -27,8 +27,8 @@ from injections.services.handover import holding
 from injections.services.stopwatch import Stopwatch
 from injections.services.transitions import explained, move
 from injections.services.tries import (
+    CHECK_LEASE,
     CLOCK_SKEW,
-    LEASE,
     expire,
     hold_back,
     intend,
@@ -53,7 +53,7 @@ def dispatch_injection(
     taken = InjectionRequest.objects.filter(
         is_free(now=now), pk=injection_id, status__in=sorted(WAITING), due_at__lte=now
     )
-    if taken.update(lease_token=uuid4(), lease_until=now + LEASE) != 1:
+    if taken.update(lease_token=uuid4(), lease_until=now + CHECK_LEASE) != 1:
         return None
     injection = InjectionRequest.objects.select_related("clip", "queue").get(pk=injection_id)
     hold = gate.ask()
@@ -126,17 +126,29 @@ def _send(injection: InjectionRequest, attempt: DispatchAttempt, *, stopwatch: S
             conversation_id=injection.conversation_id,
             participant_id=injection.participant_id,
             command=_command(injection),
-            is_wanted=lambda: _is_in_time(injection, stopwatch),
+            is_wanted=lambda: _is_mine(injection) and _is_in_time(injection, stopwatch),
         )
     except NotWanted:
         gate.give_back()
-        expire(injection, attempt=attempt, by=by)
+        if _is_in_time(injection, stopwatch):
+            delayed = NotSent("This process was held up; it did not send the command.")
+            record_failure(injection, delayed, attempt=attempt, stopwatch=stopwatch, by=by)
+        else:
+            expire(injection, attempt=attempt, by=by)
     except GenesysError as error:
         record_failure(injection, error, attempt=attempt, stopwatch=stopwatch, by=by)
         gate.report(error)
     else:
         record_accepted(injection, accepted, attempt=attempt, stopwatch=stopwatch, by=by)
         gate.report(None)
+
+
+def _is_mine(injection: InjectionRequest) -> bool:
+    """Tell whether the lease lasts for the whole command.
+
+    Whoever sends when his lease is about to lapse may be doubted, and the call given free, before he is heard.
+    """
+    return injection.lease_until is not None and timezone.now() < injection.lease_until - _LONGEST_COMMAND
 
 
 def _is_in_time(injection: InjectionRequest, stopwatch: Stopwatch) -> bool:
@@ -146,11 +158,9 @@ def _is_in_time(injection: InjectionRequest, stopwatch: Stopwatch) -> bool:
     a day on which the request has not been made yet is no day to play it.
     """
     now = timezone.now()
-    # Whoever still sends when his lease is about to lapse may be doubted, and the call given free, before he is heard.
-    is_mine = injection.lease_until is None or now < injection.lease_until - _LONGEST_COMMAND
     allowed_ms = (injection.deadline_at - injection.requested_at).total_seconds() * 1000
     is_sane = now > injection.requested_at - CLOCK_SKEW
-    return is_mine and is_sane and now < injection.deadline_at and stopwatch.ms() < allowed_ms
+    return is_sane and now < injection.deadline_at and stopwatch.ms() < allowed_ms
 
 
 def _objection(injection: InjectionRequest) -> Objection | None:

@@ -24,7 +24,7 @@ from injections.reasons import reason
 from injections.services.admission import Objection, objection
 from injections.services.dispatch import Look, dispatch_injection, dispatch_taken
 from injections.services.stopwatch import Stopwatch
-from injections.services.tries import LEASE, hold_back
+from injections.services.tries import CHECK_LEASE, hold_back
 
 PATIENCE_S: Final = 2.0  # what must wait is waited for this long inside the request (contract: POST /inject)
 
@@ -235,7 +235,7 @@ def _row(
         return row
     row.status, row.occupies_call, row.due_at = Status.REQUESTED, True, now
     # Born in the hands of this request: should it die now, the lease lapses and a worker goes on.
-    row.lease_token, row.lease_until = uuid4(), now + LEASE
+    row.lease_token, row.lease_until = uuid4(), now + CHECK_LEASE
     return row
 
 

@@ -24,7 +24,10 @@ from injections.services.completion import settle_from_events
 from injections.services.stopwatch import Stopwatch
 from injections.services.transitions import explained, move
 
-# Longer than one try can take with all its timeouts: who holds a lapsed lease is dead.
+# While it is asked whether it may be played: longer than both questions can take, and short enough that another can
+# still go on before the usual deadline. Who is slower only loses his claim: nothing has been sent.
+CHECK_LEASE: Final = timedelta(seconds=11)
+# From the intent on: longer than the command can take with all its timeouts. Who holds a lapsed lease is dead.
 LEASE: Final = timedelta(seconds=30)
 CLOCK_SKEW: Final = timedelta(seconds=5)  # between the clocks of our own machines
 _LONGEST_ID: Final = 100  # of the columns; the platform decides how long its ids are

@@ -6,13 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from audit.models import AuditRecord
 from injections.callers import system_caller
 from injections.lifecycle import Status
 from injections.models import InjectionRequest
-from injections.services import sweep
+from injections.services import dispatch, sweep
 from injections.services.dispatch import dispatch_injection
 from tests.factories import InjectionFactory
 from tests.support.simulator_process import SimulatorProcess
@@ -122,3 +123,34 @@ def test_an_id_longer_than_the_table_takes_is_no_failure_after_sending(
     # An id that cannot be kept cannot be matched: the end stays unknown, and it is never sent again.
     accepted = Status.UNKNOWN if header == "X-Interaction-Id" else Status.DISPATCHED
     assert injection.status == {201: accepted, 403: Status.FAILED, 503: Status.QUEUED}[status]
+
+
+def test_what_a_process_left_before_the_intent_can_be_taken_up_before_its_deadline(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise SystemExit
+
+    injection = waiting(deadline_at=timezone.now() + timedelta(seconds=settings.INJECT_DEADLINE_S))
+    monkeypatch.setattr(dispatch, "intend", die)
+    with pytest.raises(SystemExit):
+        dispatch_injection(injection_id=injection.pk, by=WORKER)
+    injection.refresh_from_db()
+    assert injection.lease_until is not None
+    assert injection.lease_until + timedelta(seconds=5) < injection.deadline_at
+
+
+def test_a_process_that_was_held_up_sends_nothing_and_another_try_does(
+    waiting: Waiting, simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    injection = waiting()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            dispatch, "_LONGEST_COMMAND", timedelta(minutes=1)
+        )  # as if most of the lease had passed
+        held_up = _try(injection)
+    assert (held_up.status, held_up.tries) == (Status.QUEUED, 1)
+    assert "held up" in held_up.error
+    assert simulator.interactions() == []
+    InjectionRequest.objects.filter(pk=injection.pk).update(due_at=timezone.now())
+    assert _try(injection).status == Status.DISPATCHED
