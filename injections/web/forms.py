@@ -1,6 +1,7 @@
 """The forms of the pages: what may come in, and what a person is told when it may not."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar, Final
 
@@ -12,6 +13,7 @@ from injections.models import AudioClip, Queue
 from injections.models.audio_clip import ClipStatus
 from injections.selectors import OPEN_QUESTIONS, InjectionFilter
 from injections.web.plain_text import plain_text
+from injections.web.results import STATUS_WORDS
 from injections.web.rows import SORTS, STATES, BoardFilter
 
 REASONS: Final = (
@@ -36,10 +38,17 @@ LANGUAGES: Final = {
     "hi": "Hindi",
     "ar": "Arabic",
 }
-_STATUS_CHOICES: Final = [
+CLIP_STATES: Final = {
+    ClipStatus.DRAFT: "Waiting for approval",
+    ClipStatus.APPROVED: "Approved",
+    ClipStatus.REJECTED: "Rejected",
+    ClipStatus.RETIRED: "Retired",
+}
+_OUTCOMES: Final = [
+    ("", "Any outcome"),
     ("attention", "Unclear outcome"),
     ("running", "Under way"),
-    *((status.value, status.value.capitalize()) for status in Status),
+    *((status.value, words) for status, words in STATUS_WORDS.items()),
 ]
 _INCOMPLETE: Final = "The page is incomplete. Open the call again."
 _NO_PAGE: Final = "There is no such page. Begin with the newest."
@@ -71,6 +80,27 @@ class SearchField(forms.CharField):
             required=False,
             validators=[plain_text("The text")],
             error_messages={"max_length": "Search for at most 100 characters."},
+        )
+
+
+def in_words(otherwise: str) -> Callable[[str], None]:
+    """Return a validator that refuses a text without a single letter or digit: dots and blanks explain nothing."""
+
+    def validate(text: str) -> None:
+        if _VISIBLE.search(text) is None:
+            raise forms.ValidationError(otherwise)
+
+    return validate
+
+
+class ReasonField(forms.CharField):
+    """Why somebody does something, for the record."""
+
+    def __init__(self, *, missing: str, wordless: str, has_lines: bool = False) -> None:
+        super().__init__(
+            max_length=500,
+            validators=[plain_text("The reason", has_lines=has_lines), in_words(wordless)],
+            error_messages={"required": missing, "max_length": "Say it in at most 500 characters."},
         )
 
 
@@ -139,13 +169,9 @@ class ArmForm(forms.Form):
     agent_mute = SwitchField()
     caller_mute = SwitchField()
     normalize_level = SwitchField()
-    reason = forms.CharField(
-        max_length=500,
-        error_messages={
-            "required": "Say why you barge: choose one of the suggestions or write your own.",
-            "max_length": "Say it in at most 500 characters.",
-        },
-        validators=[plain_text("The reason")],
+    reason = ReasonField(
+        missing="Say why you barge: choose one of the suggestions or write your own.",
+        wordless="Say why you barge, in words.",
     )
     participant_id = forms.UUIDField(error_messages={"required": _INCOMPLETE, "invalid": _INCOMPLETE})
     seen_version = forms.CharField(
@@ -157,15 +183,11 @@ class ArmForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["clip"].queryset = clips  # type: ignore[attr-defined]
 
-    def clean_reason(self) -> str:
-        """Refuse a reason without a single letter or digit: dots and blanks explain nothing."""
-        return _in_words(str(self.cleaned_data["reason"]), otherwise="Say why you barge, in words.")
-
 
 class InjectionFilterForm(forms.Form):
     """Filters of the list of injections."""
 
-    status = PickField(choices=[("", "Any status"), *_STATUS_CHOICES], required=False)
+    status = PickField(choices=_OUTCOMES, required=False)
     q = SearchField()
     day = forms.DateField(
         required=False, label="Day", error_messages={"invalid": "Give a day like 2026-11-22."}
@@ -190,7 +212,7 @@ class InjectionFilterForm(forms.Form):
 class ClipFilterForm(forms.Form):
     """Filters of the list of recordings."""
 
-    status = PickField(choices=[("", "Any state"), *ClipStatus.choices], required=False)
+    status = PickField(choices=[("", "Any state"), *CLIP_STATES.items()], required=False)
     q = SearchField()
 
 
@@ -211,7 +233,7 @@ class ClipUploadForm(forms.Form):
             "required": "Give it a title that supervisors will recognise.",
             "max_length": "Give it a title of at most 120 characters.",
         },
-        validators=[plain_text("The title")],
+        validators=[plain_text("The title"), in_words("Give it a title in words.")],
     )
     language = PickField(choices=list(LANGUAGES.items()), initial="en")
     transcript = forms.CharField(
@@ -229,21 +251,13 @@ class ClipUploadForm(forms.Form):
         plain_text("The name of this file")(file.name)
         return file
 
-    def clean_title(self) -> str:
-        """Refuse a title without a single letter or digit: nobody could tell it from another."""
-        return _in_words(str(self.cleaned_data["title"]), otherwise="Give it a title in words.")
-
 
 class DecisionForm(forms.Form):
     """Why a recording is rejected."""
 
-    reason = forms.CharField(
-        max_length=500,
-        error_messages={
-            "required": "Say what has to be better, so that it can be done again.",
-            "max_length": "Say it in at most 500 characters.",
-        },
-        validators=[plain_text("The reason", has_lines=True)],
+    reason = ReasonField(
+        missing="Say what has to be better, so that it can be done again.",
+        wordless="Say in words what has to be better.",
     )
 
 
@@ -257,18 +271,11 @@ class SettleForm(forms.Form):
             "invalid_choice": "Say whether it was played or not; nothing else can be settled.",
         },
     )
-    reason = forms.CharField(
-        max_length=500,
-        error_messages={
-            "required": "Say how you know: the record keeps it.",
-            "max_length": "Say it in at most 500 characters.",
-        },
-        validators=[plain_text("The reason", has_lines=True)],
+    reason = ReasonField(
+        missing="Say how you know: the record keeps it.",
+        wordless="Say how you know, in words.",
+        has_lines=True,
     )
-
-    def clean_reason(self) -> str:
-        """Refuse a reason without a single letter or digit."""
-        return _in_words(str(self.cleaned_data["reason"]), otherwise="Say how you know, in words.")
 
 
 class DeliveryFilterForm(forms.Form):
@@ -290,12 +297,6 @@ class DeliveryFilterForm(forms.Form):
         label="Page",
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), _NO_PAGE),
     )
-
-
-def _in_words(text: str, *, otherwise: str) -> str:
-    if _VISIBLE.search(text) is None:
-        raise forms.ValidationError(otherwise)
-    return text
 
 
 def _statuses(chosen: str) -> tuple[str, ...]:

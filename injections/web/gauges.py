@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from injections.gate import GateView
 from injections.selectors import StatusSummary
+from injections.web.words import seconds_since
 
 if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily
@@ -37,7 +38,7 @@ def gauges(summary: StatusSummary, view: GateView, *, now: datetime) -> list[_Ga
         (
             "injections_overdue_seconds",
             "How long the oldest waiting injection is overdue",
-            _overdue_s(summary, now),
+            seconds_since(summary.oldest_due_at, now=now),
         ),
         ("injections_unknown", "Injections that may have been played", summary.unknown),
         ("injections_unconfirmed", "Accepted injections whose end was not reported", summary.unconfirmed),
@@ -52,13 +53,13 @@ def gauges(summary: StatusSummary, view: GateView, *, now: datetime) -> list[_Ga
         (
             "qa_events_oldest_seconds",
             "Age of the oldest event not delivered",
-            _age_s(summary.oldest_qa_at, now, 0),
+            seconds_since(summary.oldest_qa_at, now=now),
         ),
         ("completion_registered", "1: the platform reports ends to this portal", float(is_registered)),
         (
             "completion_confirmed_seconds",
             "Since the registration was last seen",
-            _age_s(summary.registered_at, now, None),
+            None if summary.registered_at is None else seconds_since(summary.registered_at, now=now),
         ),
         ("watcher_age_seconds", "Age of what the board shows", summary.feed.age_s),
         ("live_calls", "Calls that go on, as last seen", summary.live_calls),
@@ -67,13 +68,3 @@ def gauges(summary: StatusSummary, view: GateView, *, now: datetime) -> list[_Ga
 
 def _known(view: GateView, value: float) -> float | None:
     return value if view.is_known else None
-
-
-def _overdue_s(summary: StatusSummary, now: datetime) -> float:
-    if summary.oldest_due_at is None:
-        return 0.0
-    return max(0.0, (now - summary.oldest_due_at).total_seconds())
-
-
-def _age_s(then: datetime | None, now: datetime, otherwise: float | None) -> float | None:
-    return otherwise if then is None else max(0.0, (now - then).total_seconds())

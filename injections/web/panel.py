@@ -15,7 +15,7 @@ from injections.web.armed import Armed
 from injections.web.forms import LANGUAGES, REASONS, ArmForm
 from injections.web.plain_text import shown_name
 from injections.web.reason_words import remedy, why
-from injections.web.results import story, wait_of
+from injections.web.results import may_cancel, story, wait_of
 from injections.web.verdicts import blocking, checklist
 from injections.web.words import length, masked_number, seconds_since, sentence, spoken, waveform_path
 
@@ -113,7 +113,7 @@ def armed_context(call: LiveCall, *, armed: Armed, token: str, clip: AudioClip) 
         "armed_version": armed.seen_version,
         "token": token,
         "clip_title": shown_name(clip.title),
-        "clip_length": spoken(armed.max_duration_ms / 1000 + 0.5),
+        "clip_length": spoken(max(1, round(armed.max_duration_ms / 1000))),
         "first_name": (shown_name(call.agent_name).split() or ["the agent"])[0],
         "armed_s": settings.INJECT_ARMED_S,
         "safe_at": safe_at,
@@ -128,7 +128,7 @@ def result_context(injection: InjectionRequest, *, by: Caller) -> dict[str, Any]
         "conversation_id": injection.conversation_id,
         "story": story(injection),
         "wait": wait_of(injection, now=timezone.now()),
-        "may_cancel": injection.requested_by == by.user,
+        "may_cancel": may_cancel(injection, by=by),
     }
 
 

@@ -6,9 +6,11 @@ from typing import Final
 
 from django.utils.safestring import SafeString
 
+from injections.callers import Caller
 from injections.lifecycle import CANCELLABLE, ENDED, Status
 from injections.models import DispatchAttempt, InjectionRequest
 from injections.models.dispatch_attempt import AttemptOutcome
+from injections.roles import Action
 from injections.selectors import is_played_by_word
 from injections.web.moments import countdown
 from injections.web.reason_words import remedy, why
@@ -28,6 +30,7 @@ _BADGES: Final = {
     Status.COMPLETED: Badge("go", "✓", "Played"),
     Status.UNCONFIRMED: Badge("unknown", "?", "End not reported"),
 }
+STATUS_WORDS: Final = {status: badge.words for status, badge in _BADGES.items()}
 _WORDS: Final = {
     Status.REQUESTED: ("The call is being checked.", "Nothing has been sent yet."),
     Status.DISPATCHING: ("It is being sent to the call.", "It may start at any moment."),
@@ -119,6 +122,11 @@ def story(injection: InjectionRequest) -> Story:
         is_over=status in ENDED,
         is_cancellable=status in CANCELLABLE,
     )
+
+
+def may_cancel(injection: InjectionRequest, *, by: Caller) -> bool:
+    """Tell whether this person may take it back, while it waits: what was asked for by somebody else stays."""
+    return by.may(Action.CANCEL_INJECTION) and injection.requested_by == by.user
 
 
 def wait_of(injection: InjectionRequest, *, now: datetime) -> Wait | None:

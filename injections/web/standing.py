@@ -15,12 +15,12 @@ from injections.web.plain_text import shown_name
 from injections.web.verdicts import Badge
 from injections.web.words import spoken
 
-_SHAPES: Final = {
+BADGES: Final = {
     "forced": Badge("stop", "■", "Held back by hand"),
     "open": Badge("stop", "✕", "Held back"),
     "spent": Badge("caution", "◷", "Limit used up"),
     "blind": Badge("caution", "?", "Not known"),
-    "clear": Badge("go", "●", "Open"),
+    "clear": Badge("go", "●", "Let through"),
 }
 
 
@@ -53,7 +53,7 @@ class Standing:
 
     @property
     def badge(self) -> Badge:
-        return _SHAPES[self.code]
+        return BADGES[self.code]
 
     @property
     def budget(self) -> str:

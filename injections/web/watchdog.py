@@ -7,7 +7,7 @@ from typing import Final
 from django.utils.html import format_html
 
 from injections.selectors import Feed, StatusSummary
-from injections.web.standing import Standing
+from injections.web.standing import BADGES, Standing
 from injections.web.verdicts import Badge
 from injections.web.words import seconds_since, spoken
 
@@ -42,8 +42,20 @@ def lines(summary: StatusSummary, stands: Standing, *, now: datetime) -> list[Li
         _breaker(stands),
         _budget(stands),
         _queue(summary, now=now),
-        _unknown(summary),
-        _unconfirmed(summary),
+        _doubt(
+            "Unknown outcomes",
+            summary.unknown,
+            "Of every injection it is known whether it was accepted.",
+            "may have been played; the answer was lost. Nothing of it is sent again.",
+            "Compliance finds out and settles: see Injections, filter “Unclear outcome”.",
+        ),
+        _doubt(
+            "Ends not reported",
+            summary.unconfirmed,
+            "The platform reported every end that was due.",
+            "accepted, but no end was reported in time. A late report still completes them.",
+            "See “Reports of the end” below. Compliance can settle them.",
+        ),
         _left_behind(summary),
         _qa(summary, now=now),
         _completion(summary, now=now),
@@ -79,7 +91,7 @@ def _connection(feed: Feed) -> Line:
 
 def _watcher(summary: StatusSummary) -> Line:
     name = "Call watcher"
-    calls = f"{summary.live_calls} live call{_s(summary.live_calls)} known."
+    calls = f"{summary.live_calls} live call{'' if summary.live_calls == 1 else 's'} known."
     if summary.feed.age_s is None:
         return _line(name, _CAUTION, "No snapshot", f"It has taken none yet. {calls}", "See whether it runs.")
     age = f"Its word is {spoken(summary.feed.age_s)} old. {calls}"
@@ -95,29 +107,24 @@ def _watcher(summary: StatusSummary) -> Line:
 
 
 def _breaker(stands: Standing) -> Line:
-    name = "Circuit breaker"
+    name = "Requests to Genesys"
     if stands.code == "blind":
-        return _line(
+        return Line(
             name,
-            ("caution", "?"),
-            "Not known",
-            "What all processes share cannot be read. Requests go out as if there were no breaker.",
+            stands.badge,
+            "What all processes share cannot be read. Requests go out as if nothing could hold them back.",
             "See that Redis runs, or that the data folder can be written.",
             page="breaker",
         )
     if not stands.is_breaker_open:
-        return _line(name, ("go", "●"), "Closed", "Requests go to the platform as they come.", page="breaker")
-    words = format_html("{} {}. {}", stands.what.rstrip("."), stands.since_words, stands.meaning)
-    if stands.code == "forced":
-        return _line(
-            name, ("stop", "■"), "Open by hand", words, "Close it when the reason is gone.", page="breaker"
-        )
-    return _line(
+        return Line(name, BADGES["clear"], "They go out as they come.", page="breaker")
+    return Line(
         name,
-        _STOP,
-        "Open",
-        words,
-        "It closes by itself when a probe succeeds; one goes out every few seconds. "
+        stands.badge,
+        format_html("{} {}. {}", stands.what.rstrip("."), stands.since_words, stands.meaning),
+        "Let them through when the reason is gone."
+        if stands.code == "forced"
+        else "They go out again by themselves when a trial request succeeds; one is made every few seconds. "
         "What the platform answered stands with the attempts of failed injections.",
         page="breaker",
     )
@@ -126,7 +133,7 @@ def _breaker(stands: Standing) -> Line:
 def _budget(stands: Standing) -> Line:
     name = "Request limit"
     if stands.code == "blind":
-        return _line(name, ("caution", "?"), "Not known", "What all processes share cannot be read.")
+        return Line(name, stands.badge, "What all processes share cannot be read.")
     words = f"{stands.budget}."
     if stands.code == "spent" or stands.left == 0:
         return _line(
@@ -145,9 +152,9 @@ def _budget(stands: Standing) -> Line:
 
 def _queue(summary: StatusSummary, *, now: datetime) -> Line:
     name = "Waiting injections"
-    if summary.waiting == 0 or summary.oldest_due_at is None:
+    if summary.waiting == 0:
         return _line(name, _GO, "None", "Nothing waits to be sent.")
-    late_s = (now - summary.oldest_due_at).total_seconds()
+    late_s = seconds_since(summary.oldest_due_at, now=now)
     words = f"{summary.waiting} waiting."
     if late_s > _LATE_S:
         return _line(
@@ -160,36 +167,14 @@ def _queue(summary: StatusSummary, *, now: datetime) -> Line:
     return _line(name, _PLAIN, str(summary.waiting), f"{words} They are tried by themselves.")
 
 
-def _unknown(summary: StatusSummary) -> Line:
-    name = "Unknown outcomes"
-    if summary.unknown == 0:
-        return _line(name, _GO, "None", "Of every injection it is known whether it was accepted.")
-    return _line(
-        name,
-        _UNKNOWN,
-        str(summary.unknown),
-        f"{summary.unknown} may have been played; the answer was lost. Nothing of it is sent again.",
-        "Compliance finds out and settles: see Injections, filter “Unclear outcome”.",
-        page="doubts",
-    )
-
-
-def _unconfirmed(summary: StatusSummary) -> Line:
-    name = "Ends not reported"
-    if summary.unconfirmed == 0:
-        return _line(name, _GO, "None", "The platform reported every end that was due.")
-    return _line(
-        name,
-        _UNKNOWN,
-        str(summary.unconfirmed),
-        f"{summary.unconfirmed} accepted, but no end was reported in time. A late report still completes them.",
-        "See “Reports of the end” below. Compliance can settle them.",
-        page="doubts",
-    )
+def _doubt(name: str, count: int, none: str, words: str, remedy: str) -> Line:
+    if count == 0:
+        return _line(name, _GO, "None", none)
+    return _line(name, _UNKNOWN, str(count), f"{count} {words}", remedy, page="doubts")
 
 
 def _left_behind(summary: StatusSummary) -> Line:
-    name = "Lapsed leases"
+    name = "Interrupted tries"
     if summary.left_behind == 0:
         return _line(name, _GO, "None", "No process ended in the middle of a try in the last 24 hours.")
     count = summary.left_behind
@@ -248,7 +233,3 @@ def _completion(summary: StatusSummary, *, now: datetime) -> Line:
             name, _CAUTION, "Not confirmed", words, "See whether a worker runs: it asks each minute."
         )
     return _line(name, _GO, "Registered", words)
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"

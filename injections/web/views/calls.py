@@ -74,7 +74,6 @@ def board_context(request: HttpRequest, *, by: Caller) -> dict[str, Any]:
         "calls_at": reverse("barge_panel", args=[_NOBODY]).removesuffix(f"{_NOBODY}/"),
         "query": narrowed.query,
         "stale_s": int(STALE_AFTER.total_seconds()),
-        "selected": request.GET.get("selected", ""),
         "board_status": 400 if form.errors else 200,
     }
 

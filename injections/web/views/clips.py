@@ -22,18 +22,19 @@ from injections.services.clips import (
 from injections.services.refusals import NotPermitted, record_refusal
 from injections.web.access import requires
 from injections.web.errors import Trouble, not_found, trouble_page
-from injections.web.forms import LANGUAGES, ClipFilterForm, ClipUploadForm, DecisionForm
+from injections.web.forms import CLIP_STATES, LANGUAGES, ClipFilterForm, ClipUploadForm, DecisionForm
 from injections.web.methods import only
 from injections.web.plain_text import shown_name
 from injections.web.reason_words import of_an_upload
 from injections.web.verdicts import Badge
 from injections.web.words import length, size, waveform_path
 
+_MOST = 500  # recordings in one list; whoever has more searches for theirs
 _BADGES = {
-    ClipStatus.DRAFT: Badge("caution", "◷", "Waiting for approval"),
-    ClipStatus.APPROVED: Badge("go", "✓", "Approved"),
-    ClipStatus.REJECTED: Badge("stop", "✕", "Rejected"),
-    ClipStatus.RETIRED: Badge("plain", "–", "Retired"),
+    ClipStatus.DRAFT: Badge("caution", "◷", CLIP_STATES[ClipStatus.DRAFT]),
+    ClipStatus.APPROVED: Badge("go", "✓", CLIP_STATES[ClipStatus.APPROVED]),
+    ClipStatus.REJECTED: Badge("stop", "✕", CLIP_STATES[ClipStatus.REJECTED]),
+    ClipStatus.RETIRED: Badge("plain", "–", CLIP_STATES[ClipStatus.RETIRED]),
 }
 
 
@@ -46,10 +47,11 @@ def clips(request: HttpRequest) -> HttpResponse:
     form.is_valid()
     found = selectors.clips(
         status=form.cleaned_data.get("status", ""), text=form.cleaned_data.get("q", ""), by=caller
-    )
+    )[: _MOST + 1]
     context = {
         "filters": form,
-        "rows": [_shown(one) for one in found[:500]],
+        "rows": [_shown(one) for one in found[:_MOST]],
+        "left_out_after": _MOST if len(found) > _MOST else None,
         "is_narrow": any(form.cleaned_data.values()),
         "may_upload": caller.may(Action.UPLOAD_CLIP),
     }

@@ -21,7 +21,7 @@ from injections.web.errors import Trouble, not_found, trouble_page
 from injections.web.forms import InjectionFilterForm, SettleForm
 from injections.web.methods import only
 from injections.web.reason_words import why
-from injections.web.results import badge_of, story, tries, wait_of
+from injections.web.results import badge_of, may_cancel, story, tries, wait_of
 
 
 @only("GET")
@@ -41,9 +41,8 @@ def injections(request: HttpRequest) -> HttpResponse:
         ],
         "older": _older(request, shown[-1]) if len(found) > len(shown) else "",
         "is_first": narrowed.before is None,
-        "is_narrow": any(request.GET.get(name) for name in ("status", "q", "day")),
+        "is_narrow": any(request.GET.get(name) for name in ("status", "q", "day", "before")),
         "sees_all": caller.may(Action.SEE_ALL_INJECTIONS),
-        "is_doubtful": narrowed.statuses == selectors.OPEN_QUESTIONS,
     }
     template = "injections/list.html#results" if request.htmx else "injections/list.html"  # type: ignore[attr-defined]
     return render(request, template, context, status=400 if form.errors else 200)
@@ -155,7 +154,7 @@ def _context(found: InjectionRequest, *, by: Caller) -> dict[str, Any]:
         "settlement": selectors.settlement(found),
         "may_settle": by.may(Action.SETTLE_UNKNOWN) and found.status in UNSETTLED,
         "tries": tries(found),
-        "may_cancel": by.may(Action.CANCEL_INJECTION) and found.requested_by == by.user,
+        "may_cancel": may_cancel(found, by=by),
     }
 
 

@@ -97,10 +97,10 @@ def _work(request: HttpRequest, act: Any) -> HttpResponse:
 
 _OUT_OF_REACH: Final = Trouble(
     status=503,
-    title="The breaker cannot be reached",
-    what="Breaker and request budget are kept where all processes share them (Redis, or a file in the data "
-    "folder), and nobody answers there.",
-    meaning="The breaker stays as it was, and requests go out as if there were none.",
+    title="Requests cannot be held back or let through now",
+    what="Whether requests go out is kept where all processes share them (Redis, or a file in the data "
+    "folder), and nothing answers there.",
+    meaning="Nothing was changed. Meanwhile requests go out as if nothing could hold them back.",
     remedy="See that Redis runs, or that the data folder can be written, and try again. To hold requests back "
     "meanwhile, stop web server and workers.",
 )

@@ -122,6 +122,16 @@ def test_a_rejection_needs_its_reason(approver: Client):
     assert "Say what has to be better" in answer.content.decode()
 
 
+@pytest.mark.parametrize(("reason", "said"), [("…", "Say in words"), ("x" * 501, "at most 500 characters")])
+def test_a_rejection_that_explains_nothing_keeps_what_was_written(approver: Client, reason: str, said: str):
+    made = a_draft()
+    page = approver.post(f"/clips/{made.pk}/reject/", {"reason": reason}).content.decode()
+    assert said in page
+    assert f'value="{reason}"' in page
+    made.refresh_from_db()
+    assert made.status == ClipStatus.DRAFT
+
+
 def test_a_rejection_is_shown_with_its_reason(approver: Client):
     made = a_draft()
     answer = approver.post(f"/clips/{made.pk}/reject/", {"reason": "Too quiet"}, follow=True)
@@ -151,6 +161,22 @@ def test_the_library_is_searched_by_words(audio_admin: Client):
     AudioClipFactory(title="Aviso")
     answer = audio_admin.get("/clips/?q=privacy")
     assert [row["clip"].title for row in answer.context["rows"]] == ["Privacy reminder"]
+
+
+def test_a_list_that_is_cut_off_says_so(audio_admin: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("injections.web.views.clips._MOST", 2)
+    AudioClipFactory.create_batch(2)
+    assert "Search to find the others." not in audio_admin.get("/clips/").content.decode()
+    AudioClipFactory()
+    answer = audio_admin.get("/clips/")
+    assert len(answer.context["rows"]) == 2
+    assert "The newest 2 are shown. Search to find the others." in answer.content.decode()
+
+
+def test_the_filter_offers_the_words_of_the_list(audio_admin: Client):
+    a_draft()
+    page = audio_admin.get("/clips/").content.decode()
+    assert page.count("Waiting for approval") == 2
 
 
 @pytest.mark.parametrize("query", ["status=x", "q=" + "x" * 101, "q=%00"])

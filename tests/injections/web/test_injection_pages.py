@@ -41,6 +41,17 @@ def test_the_list_is_narrowed_by_status(browser_of: Any, status: str, count: int
     assert len(answer.context["rows"]) == count
 
 
+def test_the_filter_offers_the_words_of_the_list(browser_of: Any):
+    page = browser_of(Role.COMPLIANCE).get("/injections/").content.decode()
+    assert '<option value="dispatched">Accepted, playing</option>' in page
+
+
+def test_an_empty_last_page_does_not_say_that_nothing_was_ever_played(browser_of: Any):
+    last = InjectionFactory()
+    page = browser_of(Role.COMPLIANCE).get(f"/injections/?before={last.pk}").content.decode()
+    assert "Nothing has been played yet" not in page
+
+
 @pytest.mark.parametrize(
     "query",
     ["status=dancing", "day=yesterday", "day=2026-99-99", "before=42", "q=%00", "q=" + "x" * 101],

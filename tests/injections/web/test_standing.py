@@ -219,7 +219,7 @@ def test_opening_takes_a_second_act_and_is_on_record(admin: Client):
     assert "Hold every request to Genesys Cloud back?" in admin.get("/status/breaker/").content.decode()
     assert records("breaker.opened") == []
     page = admin.post("/status/breaker/open/", follow=True).content.decode()
-    assert "Open by hand" in page
+    assert "Held back by hand" in page
     assert len(records("breaker.opened")) == 1
 
 
@@ -227,7 +227,7 @@ def test_closing_takes_a_second_act_and_is_on_record(admin: Client):
     put_gate(BreakerState(opened_at=time.time()))
     assert "Let requests go to Genesys Cloud again?" in admin.get("/status/breaker/").content.decode()
     page = admin.post("/status/breaker/close/", follow=True).content.decode()
-    assert "Requests go to the platform as they come." in page
+    assert "Let through" in page
     assert len(records("breaker.closed")) == 1
 
 
@@ -240,7 +240,7 @@ def test_a_breaker_out_of_reach_is_said_clearly(admin: Client, act: str, no_shar
     answer = admin.post(f"/status/breaker/{act}/")
     assert answer.status_code == 503
     page = answer.content.decode()
-    assert "The breaker cannot be reached" in page
+    assert "Requests cannot be held back or let through now" in page
     assert "See that Redis runs" in page
 
 

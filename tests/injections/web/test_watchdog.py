@@ -46,20 +46,20 @@ TROUBLES: list[tuple[str, dict[str, Any], str, str]] = [
     ("Genesys Cloud", {"feed": Feed(1.0, "rejected")}, "stop", "Trouble"),
     ("Call watcher", {"feed": Feed(None, "")}, "caution", "No snapshot"),
     ("Call watcher", {"feed": Feed(90.0, "")}, "caution", "Behind"),
-    ("Circuit breaker", {"gate": replace(CLEAR, is_open=True, opened_at=SINCE)}, "stop", "Open"),
+    ("Requests to Genesys", {"gate": replace(CLEAR, is_open=True, opened_at=SINCE)}, "stop", "Held back"),
     (
-        "Circuit breaker",
+        "Requests to Genesys",
         {"gate": replace(CLEAR, is_open=True, opened_at=SINCE, forced_by="Ada")},
         "stop",
-        "Open by hand",
+        "Held back by hand",
     ),
-    ("Circuit breaker", {"gate": replace(CLEAR, is_known=False)}, "caution", "Not known"),
+    ("Requests to Genesys", {"gate": replace(CLEAR, is_known=False)}, "caution", "Not known"),
     ("Request limit", {"gate": replace(CLEAR, left=0)}, "caution", "Used up"),
     ("Request limit", {"gate": replace(CLEAR, left=20)}, "caution", "Scarce"),
     ("Waiting injections", {"waiting": 4, "oldest_due_at": NOW - timedelta(seconds=9)}, "caution", "Late"),
     ("Unknown outcomes", {"unknown": 2}, "unknown", "2"),
     ("Ends not reported", {"unconfirmed": 3}, "unknown", "3"),
-    ("Lapsed leases", {"left_behind": 1}, "caution", "1"),
+    ("Interrupted tries", {"left_behind": 1}, "caution", "1"),
     ("Events to QA", {"qa_failed": 5, "oldest_qa_at": NOW}, "caution", "5 failed"),
     ("Events to QA", {"qa_waiting": 5, "oldest_qa_at": NOW - timedelta(minutes=2)}, "caution", "Late"),
     ("Reports of the end", {"registration_problem": "refused"}, "caution", "Not registered"),
@@ -80,16 +80,20 @@ def test_each_trouble_has_a_hue_a_shape_a_word_and_a_remedy(
         assert line.remedy
 
 
+def test_what_waits_without_a_time_is_still_counted():
+    assert told("Waiting injections", waiting=4).badge.words == "4"
+
+
 def test_what_waits_in_good_time_is_no_trouble():
     line = told("Waiting injections", waiting=4, oldest_due_at=NOW + timedelta(seconds=2))
     assert (line.badge.hue, line.badge.words) == ("plain", "4")
 
 
 def test_an_open_breaker_says_since_when():
-    line = told("Circuit breaker", replace(CLEAR, is_open=True, opened_at=SINCE))
+    line = told("Requests to Genesys", replace(CLEAR, is_open=True, opened_at=SINCE))
     assert "11:59:00 UTC" in line.words
 
 
 def test_a_breaker_opened_by_a_name_with_markup_stays_text():
-    line = told("Circuit breaker", replace(CLEAR, is_open=True, opened_at=SINCE, forced_by="<b>x"))
+    line = told("Requests to Genesys", replace(CLEAR, is_open=True, opened_at=SINCE, forced_by="<b>x"))
     assert "&lt;b&gt;x holds" in line.words
