@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, Final
 
 import requests
 from requests.auth import AuthBase
-from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import HTTPError
 
 from .wire import Exchange, WatchedAdapter, current_exchange
@@ -19,6 +17,9 @@ TOTAL_TIMEOUT_S = 10.0
 # A connection may rest this long. Load balancers close after 60 s and more; a closed one is noticed at
 # once, so this only avoids the moment in which both ends act at the same time.
 MAX_IDLE_S = 45.0
+
+# Compression would save nothing on such answers, and opens the door to answers that swell.
+_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "barge-portal"}
 
 # Everything that requests, urllib3, http.client and the socket may raise for a failed exchange.
 # ValueError: a host or header that cannot be encoded, or an answer that cannot be parsed.
@@ -46,7 +47,11 @@ class Answer:
 
 
 class Transport:
-    """Keeps the pooled connections. Safe to share between threads; make one for each process."""
+    """Keeps the pooled connections. Safe to share between threads; make one for each process.
+
+    Requests go to the adapter itself, past `requests.Session`: no cookies, redirects, proxies or .netrc. What is sent
+    depends on the configuration alone, and a click does not pay for them.
+    """
 
     def __init__(
         self,
@@ -63,7 +68,6 @@ class Transport:
         self._total_timeout = total_timeout
         self._max_idle_s = max_idle_s
         self._adapter = WatchedAdapter(pool_size=pool_size)
-        self._session = _session(self._adapter)
 
     def exchange(
         self,
@@ -82,10 +86,9 @@ class Transport:
         """
         with self._exchange() as exchange:
             try:
-                response = self._session.request(
-                    method, url, auth=auth, json=json, data=form, timeout=self._timeout,
-                    allow_redirects=False, stream=True,
-                )  # fmt: skip
+                request = requests.PreparedRequest()
+                request.prepare(method, url, headers=_HEADERS, auth=auth, json=json, data=form)
+                response = self._adapter.send(request, stream=True, timeout=self._timeout, verify=True)
             except _FAILURES as error:
                 # Not chained: the library's exceptions hold the whole request, credentials and all.
                 raise ExchangeFailed(_reason(error), was_sent=exchange.sent is not None) from None
@@ -110,7 +113,7 @@ class Transport:
 
     def close(self) -> None:
         """Close every connection."""
-        self._session.close()
+        self._adapter.close()
 
     @contextmanager
     def _exchange(self) -> Iterator[Exchange]:
@@ -121,19 +124,6 @@ class Transport:
             yield exchange
         finally:
             current_exchange.reset(token)
-
-
-def _session(adapter: WatchedAdapter) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # no proxy, no .netrc: what is sent depends on the configuration alone
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    # Compression would save nothing on such answers, and opens the door to answers that swell.
-    session.headers.update(
-        {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "barge-portal"}
-    )
-    return session
 
 
 def _body(response: requests.Response) -> bytes | None:
