@@ -32,6 +32,8 @@ def answer_activity_query(
     """
     wanted = _metrics(query)
     group_by = query.get("groupBy") or []
+    if not isinstance(group_by, list):
+        raise invalid_value("groupBy", group_by, "a list of dimensions")
     _check_names("groupBy", group_by, _DIMENSIONS)
     condition = query.get("filter")
     observed = [entity for call in calls if call.is_live for entity in _observe(call)]

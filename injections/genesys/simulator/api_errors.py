@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from injections.genesys.simulator.messages import Response, json_response
+from injections.genesys.simulator.messages import CORRELATION, Response, json_response
 
 _STOCK = {
     400: ("bad.request", "The request could not be understood by the server due to malformed syntax."),
@@ -17,6 +17,7 @@ _STOCK = {
         "Unsupported Media Type - Unsupported or incorrect media type, such as an incorrect Content-Type "
         "value in the header.",
     ),
+    429: ("too.many.requests.retry.after", "Rate limit exceeded the maximum."),
     500: (
         "internal.server.error",
         "The server encountered an unexpected condition which prevented it from fulfilling the request.",
@@ -56,7 +57,7 @@ class ApiError(Exception):
         super().__init__(self.message)
 
     def response(self, correlation_id: str) -> Response:
-        """Build the answer; `contextId` repeats the correlation id of the header."""
+        """Build the answer; `contextId` and the header name the same correlation id."""
         body: dict[str, object] = {
             "message": self.message,
             "code": self.code,
@@ -67,7 +68,7 @@ class ApiError(Exception):
         }
         if self.template is not None:
             body |= {"messageWithParams": self.template, "messageParams": self.params}
-        return json_response(self.status, body, self.headers)
+        return json_response(self.status, body, {CORRELATION: correlation_id, **self.headers})
 
 
 def invalid_value(field_name: str, value: object, allowed: str) -> ApiError:

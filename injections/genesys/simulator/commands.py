@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from injections.genesys.simulator.api_errors import invalid_value
 
 _LONGEST_MS = 30_000
+_LONGEST_URL = 4096
 _EXTENSIONS = (".wav", ".mp3", ".ogg")
 _DURATION = re.compile(
     r"PT(?=[0-9])(?:(?P<h>[0-9]{1,4})H)?(?:(?P<m>[0-9]{1,4})M)?(?:(?P<s>[0-9]{1,6})(?:\.(?P<f>[0-9]{1,3}))?S)?\Z"
@@ -58,19 +59,27 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def _source_url(value: object) -> str:
-    allowed = "an https URL (http for this machine alone) whose path ends in .wav, .mp3 or .ogg"
-    if not isinstance(value, str) or not value.isascii() or len(value) > 4096 or re.search(r"[\s\\]", value):
-        raise invalid_value("sourceUrl", value, allowed)
+def reaches_a_host(url: str) -> bool:
+    """Tell whether this is an https URL with a host, or an http URL of this machine."""
+    if not url.isascii() or not url.isprintable() or len(url) > _LONGEST_URL or " " in url or "\\" in url:
+        return False
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise invalid_value("sourceUrl", value, allowed) from error
-    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    if host is None or not secure or not parts.path.lower().endswith(_EXTENSIONS):
-        raise invalid_value("sourceUrl", value, allowed)
-    return value
+    except ValueError:
+        return False
+    return host is not None and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
+def _source_url(value: object) -> str:
+    if (
+        isinstance(value, str)
+        and reaches_a_host(value)
+        and urlsplit(value).path.lower().endswith(_EXTENSIONS)
+    ):
+        return value
+    allowed = "an https URL (http for this machine alone) whose path ends in .wav, .mp3 or .ogg"
+    raise invalid_value("sourceUrl", value, allowed)
 
 
 def _milliseconds(value: object) -> int:

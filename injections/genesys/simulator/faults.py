@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from injections.genesys.simulator.api_errors import ApiError, invalid_value, rate_limited
-from injections.genesys.simulator.messages import Delivery, Request, Response
+from injections.genesys.simulator.messages import CORRELATION, Delivery, Request, Response
 
 _HTML = b"<!doctype html><html><title>502 Bad Gateway</title><h1>Bad Gateway</h1></html>"
 # The kinds whose request is still carried out; the others stop it at the door.
@@ -48,10 +48,16 @@ class Fault:
             self.times -= 1
         return True
 
+    @property
+    def replaces_answer(self) -> bool:
+        """Tell whether the planted answer is given even where the request was carried out."""
+        return self.kind in {"status", "html"}
+
     def stand_in(self, correlation_id: str) -> Response:
-        """Answer a request that is not carried out."""
+        """Answer instead of what the request asks for."""
         if self.kind == "html":
-            return Response(self.status or 502, _HTML, {"Content-Type": "text/html; charset=utf-8"})
+            headers = {"Content-Type": "text/html; charset=utf-8", CORRELATION: correlation_id}
+            return Response(502 if self.status is None else self.status, _HTML, headers)
         status = self.status if self.status is not None else 500
         error = rate_limited(retry_after_s=1) if status == 429 else ApiError(status)
         return error.response(correlation_id)
@@ -122,21 +128,31 @@ def parse_fault(document: Mapping[str, Any]) -> Fault:
         method, path = re.compile(match.get("method", ".*"), re.IGNORECASE), re.compile(match.get("path", ""))
     except (re.error, TypeError) as error:
         raise invalid_value("match", match, "regular expressions") from error
+    skip = _whole("skip", document.get("skip"))
+    delay = _whole("action.delay_ms", action.get("delay_ms"))
     return Fault(
         method=method,
         path=path,
         kind=kind,
         carried_out=bool(action.get("process", kind in _CARRIED_OUT)),
         times=_whole("times", document.get("times", 1)),
-        skip=_whole("skip", document.get("skip", 0)) or 0,
-        status=_whole("action.status", action.get("status")),
-        headers=action.get("headers") or {},
+        skip=0 if skip is None else skip,
+        status=_whole("action.status", action.get("status"), least=200, most=599),
+        headers=_headers(action.get("headers")),
         body=action.get("body"),
-        delay_ms=float(action.get("delay_ms", 0)),
+        delay_ms=0 if delay is None else delay,
     )
 
 
-def _whole(name: str, value: object) -> int | None:
-    if value is None or (isinstance(value, int) and value >= 0):
+def _whole(name: str, value: object, *, least: int = 0, most: int = 1_000_000_000) -> int | None:
+    # True is a number to Python, and not to JSON.
+    if value is None or (type(value) is int and least <= value <= most):
         return value
-    raise invalid_value(name, value, "a whole number, or null")
+    raise invalid_value(name, value, f"a whole number from {least} to {most}, or null")
+
+
+def _headers(value: object) -> Mapping[str, str | None]:
+    headers = {} if value is None else value
+    if isinstance(headers, dict) and all(isinstance(text, str | None) for text in headers.values()):
+        return headers
+    raise invalid_value("action.headers", value, "names with texts, or null to take one away")

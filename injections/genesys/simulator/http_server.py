@@ -21,6 +21,7 @@ App = Callable[[Request], Awaitable[Response]]
 Upgrade = Callable[[Request, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 MAX_BODY_BYTES = 3_145_728
 _READ_BYTES = 65_536
+_HEAR_OUT_S = 2.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _GARBAGE = b"\x16\x03\x01 this is not HTTP \xff\xfe\x00\r\n\r\n"
 
@@ -74,6 +75,7 @@ class HttpServer:
                 request = await connection.read_request()
             except ApiError as error:
                 await connection.send(error.response(str(uuid.uuid4())))
+                await connection.hear_out()
                 return
             if request is None:
                 return
@@ -127,8 +129,17 @@ class _Connection:
         while isinstance(event := await self._next_event(), h11.Data):
             body += event.data
             if len(body) > MAX_BODY_BYTES:
-                raise ApiError(413)
+                length = f"Content-Length: {len(body)}, Maximum bytes: {MAX_BODY_BYTES}"
+                raise ApiError(413, message=f"The request is over the size limit. {length}")
         return bytes(body)
+
+    async def hear_out(self) -> None:
+        """Take in what the client still has to say: to close on it would reset the connection, answer and all."""
+        self.writer.write_eof()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HEAR_OUT_S):
+                while await self.reader.read(_READ_BYTES):
+                    pass
 
     async def send(self, response: Response) -> bool:
         """Put an answer on the wire as its delivery says; False when the connection is over."""

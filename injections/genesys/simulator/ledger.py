@@ -63,7 +63,7 @@ class Entry:
 
 
 class Ledger:
-    """Every command in order of arrival, and the number of requests of each kind."""
+    """Every command that had a valid token, in order of arrival, and the number of all requests of each kind."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []

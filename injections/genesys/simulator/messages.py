@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
+
+CORRELATION = "ININ-Correlation-Id"  # in every answer
 
 
 class Delivery(Enum):
@@ -37,11 +39,11 @@ class Request:
     @property
     def path(self) -> str:
         """Give the path, without the query and still percent-encoded."""
-        return urlsplit(self.target).path
+        return self.target.partition("?")[0]
 
     def query(self, name: str, default: str) -> str:
         """Give the first value of a query parameter."""
-        return parse_qs(urlsplit(self.target).query).get(name, [default])[0]
+        return parse_qs(self.target.partition("?")[2]).get(name, [default])[0]
 
 
 @dataclass(slots=True)
@@ -57,5 +59,6 @@ class Response:
 
 def json_response(status: int, document: Any, headers: Mapping[str, str] | None = None) -> Response:
     """Build an answer that carries a JSON document."""
-    body = json.dumps(document, ensure_ascii=False).encode()
+    # Half a surrogate pair has no UTF-8, but JSON has an escape for it, which is the one that Python writes.
+    body = json.dumps(document, ensure_ascii=False).encode(errors="backslashreplace")
     return Response(status, body, {"Content-Type": "application/json", **(headers or {})})

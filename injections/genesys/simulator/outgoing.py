@@ -3,14 +3,17 @@
 import asyncio
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from http.client import HTTPException
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 _LARGEST_CLIP = 50_000_000
+_PIECE = 65_536
 _TIMEOUT_S = 10.0
 # No proxy: what a simulator on this machine reaches must not depend on the environment.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -46,23 +49,31 @@ async def run_in_thread(work: Callable[[], _T]) -> _T:
     return await done
 
 
-def fetch(url: str) -> bytes:
-    """Fetch a recording.
+def fetch(url: str, *, longest_s: float = 30.0) -> bytes:
+    """Fetch a recording, whole, within `longest_s`.
 
     Raises:
         NotFetched: whatever went wrong, in words.
     """
+    ends_at = time.monotonic() + longest_s
+    content = bytearray()
     try:
-        with _OPENER.open(url, timeout=_TIMEOUT_S) as answer:
-            content: bytes = answer.read(_LARGEST_CLIP + 1)
+        with _OPENER.open(url, timeout=min(_TIMEOUT_S, longest_s)) as answer:
+            while piece := answer.read1(_PIECE):
+                content += piece
+                if len(content) > _LARGEST_CLIP:
+                    raise NotFetched("the recording is larger than 50 MB")
+                if time.monotonic() > ends_at:
+                    raise NotFetched(f"the recording did not come within {longest_s:g} seconds")
+            missing = answer.length
     except urllib.error.HTTPError as error:
         error.close()
         raise NotFetched(f"the recording's host answered {error.code}") from error
-    except (OSError, ValueError) as error:
-        raise NotFetched(f"the recording could not be fetched: {error}") from error
-    if len(content) > _LARGEST_CLIP:
-        raise NotFetched("the recording is larger than 50 MB")
-    return content
+    except (OSError, ValueError, HTTPException) as error:
+        raise NotFetched(f"the recording could not be fetched: {error!r:.200}") from error
+    if missing is not None and missing > 0:
+        raise NotFetched(f"the last {missing} bytes of the recording did not come")
+    return bytes(content)
 
 
 def post_json(url: str, document: dict[str, Any]) -> int | None:
@@ -77,5 +88,5 @@ def post_json(url: str, document: dict[str, Any]) -> int | None:
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return None

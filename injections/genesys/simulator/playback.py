@@ -48,7 +48,8 @@ def decode(content: bytes) -> Recording:
 
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as sound:
-            frames = sum(len(block) for block in sound.blocks(blocksize=_BLOCK_FRAMES, dtype="float32"))
+            # Read to the end, not as far as the header says: only what decodes can be played.
+            frames = sum(iter(lambda: len(sound.read(_BLOCK_FRAMES, dtype="float32")), 0))
             codec, rate, channels = f"{sound.format}/{sound.subtype}", sound.samplerate, sound.channels
     except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
         raise NotDecoded(f"the recording could not be decoded: {error}") from error
@@ -64,42 +65,43 @@ class Player:
         self._webhooks = webhooks
         self._clock = clock
         self._speed = speed
-        self._hang_ups: dict[str, asyncio.Event] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        # What is playing, with its call and what tells it that the call has ended.
+        self._playing: dict[asyncio.Task[None], tuple[str, asyncio.Event]] = {}
         self.withhold_events = False
         self.event_delay_s = 0.0
 
     def on_change(self, call: Call) -> None:
         """Notice that a call has ended."""
-        if not call.is_live and call.id in self._hang_ups:
-            self._hang_ups[call.id].set()
+        for conversation_id, hang_up in self._playing.values():
+            if conversation_id == call.id and not call.is_live:
+                hang_up.set()
 
     def start(self, entry: Entry, order: PlayOrder) -> None:
         """Begin to play, and return at once."""
-        task = asyncio.get_running_loop().create_task(self._play(entry, order))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        hang_up = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(self._play(entry, order, hang_up))
+        self._playing[task] = (entry.conversation_id, hang_up)
+        task.add_done_callback(self._playing.pop)
 
     async def stop(self) -> None:
         """Drop everything that is playing."""
-        for task in self._tasks:
+        for task in self._playing:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._playing, return_exceptions=True)
 
-    async def _play(self, entry: Entry, order: PlayOrder) -> None:
-        hang_up = self._hang_ups.setdefault(entry.conversation_id, asyncio.Event())
+    async def _play(self, entry: Entry, order: PlayOrder, hang_up: asyncio.Event) -> None:
         outcome = "failed"
         try:
             recording = await self._fetch_and_decode(entry, order)
             outcome = await self._last(entry, min(recording.duration_ms, order.max_duration_ms), hang_up)
         except (NotFetched, NotDecoded) as error:
             entry.failure = str(error)
-        entry.completed_at = timestamp(self._clock())
-        entry.outcome = outcome
+        ended_at = self._clock()
+        entry.completed_at, entry.outcome = timestamp(ended_at), outcome
         logger.info("%s", describe(entry))
         if not self.withhold_events:
             await asyncio.sleep(self.event_delay_s)
-            entry.deliveries += await self._webhooks.deliver(completion_event(entry, self._clock()))
+            entry.deliveries += await self._webhooks.deliver(completion_event(entry, ended_at))
 
     async def _fetch_and_decode(self, entry: Entry, order: PlayOrder) -> Recording:
         content = await run_in_thread(lambda: fetch(order.source_url))

@@ -88,6 +88,6 @@ def whole_number(value: str, *, name: str, least: int, most: int) -> int:
     Raises:
         ApiError: 400 naming the parameter.
     """
-    if not value.isascii() or not value.isdigit() or not least <= int(value[:9]) <= most:
+    if not value.isascii() or not value.isdigit() or len(value) > 9 or not least <= int(value) <= most:
         raise invalid_value(name, value, f"{least} to {most}")
     return int(value)

@@ -16,7 +16,7 @@ from injections.genesys.simulator.control_routes import PREFIX, ControlRoutes
 from injections.genesys.simulator.faults import Fault, Faults
 from injections.genesys.simulator.http_server import HttpServer
 from injections.genesys.simulator.ledger import Ledger
-from injections.genesys.simulator.messages import Request, Response
+from injections.genesys.simulator.messages import CORRELATION, Request, Response
 from injections.genesys.simulator.notifications import Notifications
 from injections.genesys.simulator.options import Options
 from injections.genesys.simulator.platform_routes import PlatformRoutes
@@ -99,7 +99,6 @@ class Simulator:
         self.ledger.requests[self.router.template(request)] += 1
         fault = self.faults.take(request)
         response = await (self._carry_out(request) if fault is None else self._answer_with(fault, request))
-        response.headers.setdefault("ININ-Correlation-Id", request.correlation_id)
         passed = asyncio.get_running_loop().time() - request.received_at
         if self._control.latency_s > passed:
             await asyncio.sleep(self._control.latency_s - passed)
@@ -115,14 +114,25 @@ class Simulator:
 
     async def _answer_with(self, fault: Fault, request: Request) -> Response:
         await asyncio.sleep(fault.delay_before_s)
-        if fault.carried_out:
-            entries = len(self.ledger.entries)
-            response = await self._carry_out(request)
-            for entry in self.ledger.entries[entries:]:
+        if not fault.carried_out:
+            self._write_down_stopped(fault, request)
+            return fault.spoil(fault.stand_in(request.correlation_id))
+        response = await self._carry_out(request)
+        for entry in self.ledger.entries:
+            if entry.correlation_id == request.correlation_id:
                 entry.fault = fault.kind
-            return fault.spoil(response)
-        self._write_down_stopped(fault, request)
-        return fault.spoil(fault.stand_in(request.correlation_id))
+        return fault.spoil(fault.stand_in(request.correlation_id) if fault.replaces_answer else response)
+
+    async def _carry_out(self, request: Request) -> Response:
+        headers = {CORRELATION: request.correlation_id}
+        try:
+            if request.path != _TOKEN_PATH:
+                headers |= self.tokens.check(request)
+            response = await self._dispatch(request)
+        except ApiError as error:
+            response = error.response(request.correlation_id)
+        response.headers = {**headers, **response.headers}
+        return response
 
     def _write_down_stopped(self, fault: Fault, request: Request) -> None:
         try:
@@ -133,22 +143,11 @@ class Simulator:
             entry = self._voice.write_down(request, params)
             entry.fault, entry.status, entry.refused_because = fault.kind, fault.status, "a planted fault"
 
-    async def _carry_out(self, request: Request) -> Response:
-        headers: dict[str, str] = {}
-        try:
-            if request.path != _TOKEN_PATH:
-                headers = self.tokens.check(request)
-            response = await self._dispatch(request)
-        except ApiError as error:
-            response = error.response(request.correlation_id)
-        response.headers |= {**headers, **response.headers}
-        return response
-
     async def _dispatch(self, request: Request) -> Response:
         route, params = self.router.find(request)
         try:
             return await route.handler(request, params)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
             # Bodies are checked where it matters to the contract; what is odder than that ends here.
             logger.exception("%s %s", request.method, request.path)
             raise ApiError(400) from error

@@ -32,7 +32,7 @@ class Sockets:
         protocol = ServerProtocol()
         # The HTTP server has read the handshake already: it is written out again for the protocol to read.
         protocol.receive_data(Handshake(request.target, Headers(list(request.headers.items()))).serialize())
-        handshake = protocol.events_received()[0]
+        handshake = next(iter(protocol.events_received()), None)
         if not isinstance(handshake, Handshake):
             return
         channel = self._find(request)

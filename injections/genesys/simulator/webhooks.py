@@ -4,10 +4,9 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from injections.genesys.simulator.api_errors import ApiError, invalid_value
-from injections.genesys.simulator.commands import is_loopback
+from injections.genesys.simulator.commands import reaches_a_host
 from injections.genesys.simulator.outgoing import post_json, run_in_thread
 
 COMPLETED = "conversation:voice:interaction:completed"
@@ -82,10 +81,7 @@ def _check(body: Mapping[str, Any]) -> None:
 
 
 def _check_address(address: object) -> None:
-    parts = urlsplit(address) if isinstance(address, str) else None
-    if parts is None or not (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-    ):
+    if not isinstance(address, str) or not reaches_a_host(address):
         raise invalid_value("address", address, "an https URL (http for this machine alone)")
 
 
