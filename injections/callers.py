@@ -1,8 +1,9 @@
 """Who is asking: the person or machine behind a request, with roles and origin, as services and the log need it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
@@ -13,6 +14,8 @@ from injections.roles import Action, Role, may
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+_ROLES: Final = frozenset(role.value for role in Role)
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,14 @@ def roles_of(user: User | AnonymousUser) -> frozenset[Role]:
     """Return the roles of `user`: his groups that bear the name of a role. An inactive user has none."""
     if not user.is_active:
         return frozenset()
-    known = {role.value for role in Role}
-    return frozenset(Role(name) for name in user.groups.values_list("name", flat=True) if name in known)
+    remembered: Collection[str] | None = getattr(user, "_groups_read", None)
+    names = user.groups.values_list("name", flat=True) if remembered is None else remembered
+    return frozenset(Role(name) for name in names if name in _ROLES)
+
+
+def remember_roles(user: User, groups: Collection[str]) -> None:
+    """Keep the names of the groups that were read together with `user`, for as long as this object lives."""
+    user._groups_read = groups  # type: ignore[attr-defined]  # a request's own object, gone with it
 
 
 def caller_of(request: HttpRequest) -> Caller:
