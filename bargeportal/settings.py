@@ -192,15 +192,6 @@ REDIS_URL = env.redis("REDIS_URL")
 CELERY_BROKER_URL = broker_url(REDIS_URL)
 if REDIS_URL.startswith("rediss://"):  # Celery's own default is to trust any certificate
     CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": CERT_REQUIRED}
-# What API clients asked for in the last minute; on one machine each process counts for itself.
-if REDIS_URL:
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": REDIS_URL,
-            "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
-        }
-    }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "injections.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "deliver-qa": {"task": "injections.deliver_qa", "schedule": 1.0, "options": {"expires": 5}},

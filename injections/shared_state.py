@@ -1,12 +1,13 @@
 """Small facts that all processes of the portal share and may lose: breaker, request budget.
 
-One operation, `update`: read, compute, write, as if alone. Redis where several machines work; a file of its own where
-one does (SQLite without fsync: what it holds is learned again in a minute, and must cost a click nothing).
+`update` reads, computes and writes as if alone; `count` counts. Redis where several machines work; a file of its own
+where one does (SQLite without fsync: what it holds is learned again in a minute, and must cost a click nothing).
 """
 
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,16 @@ import redis
 
 Data = dict[str, Any]
 _WAIT_S: Final = 0.5  # longer would make a click late for what only protects
+_MOST_TURNS: Final = 50
+_TABLES: Final = (
+    "state (key TEXT PRIMARY KEY, data TEXT NOT NULL)",
+    "counts (key TEXT PRIMARY KEY, found INTEGER NOT NULL, ends_at REAL NOT NULL)",
+)
+_COUNT: Final = """INSERT INTO counts VALUES (?1, 1, ?2)
+ON CONFLICT (key) DO UPDATE SET found = found + 1 RETURNING found"""
+# What is kept is JSON and never empty: the empty text stands for nothing.
+_REPLACE: Final = """if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', 3600) return 1"""
 
 
 class StateUnavailable(Exception):
@@ -33,6 +44,13 @@ class SharedState(Protocol):
         """Replace what is kept under `key` by what `change` makes of it, as if alone; return it.
 
         `change` may be called more than once and must have no effects. Raises StateUnavailable.
+        """
+        ...
+
+    def count(self, key: str, *, for_s: int) -> int:
+        """Count one more under `key`, which is forgotten after `for_s` seconds; return how many.
+
+        Raises StateUnavailable.
         """
         ...
 
@@ -59,6 +77,15 @@ class FileState:
                 (key, json.dumps(data)),
             )
         return data
+
+    def count(self, key: str, *, for_s: int) -> int:
+        """Count one more under `key`."""
+        now = time.time()
+        with self._usable() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("DELETE FROM counts WHERE ends_at < ?", (now,))
+            (found,) = connection.execute(_COUNT, (key, now + for_s)).fetchone()
+        return int(found)
 
     @contextmanager
     def _usable(self) -> Iterator[sqlite3.Connection]:
@@ -89,7 +116,8 @@ class FileState:
             connection = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=OFF")
-            connection.execute("CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, data TEXT NOT NULL)")
+            for table in _TABLES:
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
             self._local.connection = connection
         return connection
 
@@ -100,29 +128,52 @@ class RedisState:
     def __init__(self, url: str, *, prefix: str = "bargeportal:") -> None:
         self._redis = redis.Redis.from_url(url, socket_timeout=_WAIT_S, socket_connect_timeout=_WAIT_S)
         self._prefix = prefix
+        self._lock = threading.Lock()
+        self._replace = self._redis.register_script(_REPLACE)
 
     def read(self, key: str) -> Data | None:
         """Return what is kept under `key`, or None."""
-        try:
+        with _said():
             return _parsed(self._redis.get(self._prefix + key))
-        except redis.RedisError as error:
-            raise StateUnavailable(str(error)) from error
 
     def update(self, key: str, change: Callable[[Data | None], Data]) -> Data:
-        """Replace what is kept under `key`; begin again when another process was quicker (WATCH)."""
+        """Replace what is kept under `key`; begin again when another process was quicker."""
+        name = self._prefix + key
+        with self._turn():
+            for _ in range(_MOST_TURNS):
+                raw = self._redis.get(name)
+                data = change(_parsed(raw))
+                if self._replace(keys=[name], args=[raw or b"", json.dumps(data)]) == 1:
+                    return data
+        raise StateUnavailable("others were always quicker")
 
-        def transaction(pipe: Any) -> Data:
-            data = change(_parsed(pipe.get(self._prefix + key)))
-            pipe.multi()
-            pipe.set(self._prefix + key, json.dumps(data), ex=3600)
-            return data
+    def count(self, key: str, *, for_s: int) -> int:
+        """Count one more under `key`."""
+        name = self._prefix + key
+        with _said():
+            both = self._redis.pipeline()
+            both.incr(name)
+            both.expire(name, for_s)
+            return int(both.execute()[0])
 
-        run: Any = self._redis.transaction  # its types know one of its two uses only
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the other threads: between processes alone there is much less to begin again."""
+        if not self._lock.acquire(timeout=_WAIT_S):
+            raise StateUnavailable("Redis is too slow")
         try:
-            changed: Data = run(transaction, self._prefix + key, value_from_callable=True, watch_delay=0.001)
-        except redis.RedisError as error:
-            raise StateUnavailable(str(error)) from error
-        return changed
+            with _said():
+                yield
+        finally:
+            self._lock.release()
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise StateUnavailable(str(error)) from error
 
 
 def _parsed(raw: Any) -> Data | None:

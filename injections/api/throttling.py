@@ -5,10 +5,11 @@ import time
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.cache import cache
-from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+
+from injections import wiring
+from injections.shared_state import StateUnavailable
 
 log = logging.getLogger(__name__)
 _WINDOW_S: Final = 60
@@ -25,10 +26,9 @@ class ClientRate(BaseThrottle):
         who = request.user.pk if request.user.is_authenticated else f"at-{self.get_ident(request)}"
         key = f"inject-rate:{who}:{int(time.time() // _WINDOW_S)}"
         try:
-            cache.add(key, 0, timeout=2 * _WINDOW_S)
-            over = cache.incr(key) - settings.INJECT_RATE_PER_MINUTE
-        except (RedisError, ValueError) as error:
-            log.warning("clients are not counted: %s", type(error).__name__)
+            over = wiring.shared_state().count(key, for_s=2 * _WINDOW_S) - settings.INJECT_RATE_PER_MINUTE
+        except StateUnavailable as error:
+            log.warning("clients are not counted: %s", error)
             return True
         request._request.is_first_over_rate = over == 1  # type: ignore[attr-defined]  # read where it is answered
         return over <= 0

@@ -1,6 +1,7 @@
 """The one operation of shared state, in both of its homes, with many who want it at once."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,31 @@ def test_a_change_that_fails_changes_nothing(state: SharedState) -> None:
     with pytest.raises(RuntimeError):
         state.update("k", fail)
     assert state.update("k", lambda old: {"n": (old or {})["n"] + 1}) == {"n": 2}
+
+
+def test_what_is_counted_adds_up(state: SharedState) -> None:
+    assert [state.count("k", for_s=60) for _ in range(3)] == [1, 2, 3]
+    assert state.count("other", for_s=60) == 1
+
+
+def test_no_count_is_lost_among_many(state: SharedState) -> None:
+    def work() -> None:
+        for _ in range(25):
+            state.count("k", for_s=60)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert state.count("k", for_s=60) == 201
+
+
+def test_a_count_that_is_over_is_forgotten(state: SharedState) -> None:
+    state.count("old", for_s=1)
+    time.sleep(1.1)
+    state.count("new", for_s=60)
+    assert state.count("old", for_s=60) == 1
 
 
 def test_an_unreachable_redis_is_said_so() -> None:
