@@ -90,6 +90,8 @@ def way_back(request: HttpRequest) -> WayBack:
     for name, (view, words) in _HOMES_OF.items():
         if name in ids:
             return WayBack(reverse(view, args=[ids[name]]), words)
+    if match is not None and match.url_name == "clip_upload":
+        return WayBack(request.path, "Back to the upload")
     return _FIRST_PAGE
 
 

@@ -156,7 +156,7 @@ def _page(
 ) -> HttpResponse:
     """Return the panel: alone for htmx, else with the board beside it."""
     context |= {"selected": str(conversation_id), "conversation_id": conversation_id, "has_panel": True}
-    if request.htmx and not request.htmx.history_restore_request:  # type: ignore[attr-defined]
+    if request.htmx:  # type: ignore[attr-defined]
         return render(request, "calls/board.html#panel", context, status=status)
     return render(request, "calls/board.html", board_context(request, by=by) | context, status=status)
 

@@ -56,7 +56,7 @@ def injection(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     found = selectors.injection(injection_id=injection_id, by=caller)
     if found is None:
         return not_found(request)
-    if request.htmx and not request.htmx.history_restore_request:  # type: ignore[attr-defined]
+    if request.htmx:  # type: ignore[attr-defined]
         place = "page" if request.GET.get("place") == "page" else "panel"
         return render(request, "injections/result.html#polled", _context(found, by=caller) | {"place": place})
     return _detail(request, found)
@@ -105,7 +105,10 @@ def injection_cancel(request: HttpRequest, injection_id: UUID) -> HttpResponse:
     except NotCancellable:
         return trouble_page(request, _TOO_LATE)
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "injections/result.html#result", _context(found, by=caller))
+        context = _context(found, by=caller) | {
+            "is_answer": True
+        }  # the button is gone: the focus goes to the words
+        return render(request, "injections/result.html#result", context)
     return redirect("injection", injection_id=found.pk)
 
 

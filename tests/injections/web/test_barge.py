@@ -38,11 +38,6 @@ def test_the_panel_alone_is_a_fragment(supervisor: Client, call: LiveCall):
     assert page.strip().startswith('<aside id="panel"')
 
 
-def test_going_back_in_the_browser_gives_the_whole_page(supervisor: Client, call: LiveCall):
-    headers = HTMX | {"HX-History-Restore-Request": "true"}
-    assert "<html" in supervisor.get(at(call), headers=headers).content.decode()
-
-
 def test_a_call_without_consent_shows_the_reason_and_cannot_be_armed(supervisor: Client, call: LiveCall):
     LiveCall.objects.update(consent_reason="consent_missing")
     page = supervisor.get(at(call)).content.decode()

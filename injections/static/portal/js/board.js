@@ -129,6 +129,16 @@
     if (event.detail.elt.id === "filters" && event.detail.successful) window.portal.announce(calls.dataset.count);
   });
 
+  // --- Who closes a call comes back to its row, with the filter as it is now ------------------
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-keeps-filter]");
+    if (!link) return;
+    const asked = [...new FormData(document.getElementById("filters"))].filter(([, value]) => value);
+    link.search = new URLSearchParams(asked);
+    const open = document.getElementById("panel").dataset.selected;
+    if ("close" in link.dataset && document.getElementById(`c-${open}`)) link.hash = `c-${open}`;
+  }, true);
+
   // --- Keys: arrows move through the rows, Enter opens (the row is a link) ---------------------
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

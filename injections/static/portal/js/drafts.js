@@ -2,6 +2,7 @@
 // It stays in this browser window and never leaves it.
 (() => {
   const KEY = "draft";
+  const LOGIN = "/login/";
   let draft = null;
 
   function valuesOf(form) {
@@ -15,6 +16,10 @@
     return values;
   }
 
+  function store() {
+    sessionStorage.setItem(KEY, JSON.stringify(draft));
+  }
+
   function note(form) {
     draft = { path: location.pathname, form: form.id, who: form.dataset.keep, values: valuesOf(form) };
   }
@@ -22,7 +27,10 @@
   for (const type of ["input", "change", "submit"]) {
     document.addEventListener(type, (event) => {
       const form = event.target.closest?.("form[data-keep]");
-      if (form) note(form);
+      if (!form) return;
+      note(form);
+      // A form that leaves the page may be answered by the log-in; whatever else answers it has taken what was written.
+      if (type === "submit" && !form.hasAttribute("hx-post")) store();
     }, true);
   }
 
@@ -30,7 +38,7 @@
   document.addEventListener("htmx:beforeOnLoad", (event) => {
     const target = event.detail.xhr.getResponseHeader("HX-Redirect") || "";
     if (draft && draft.path === location.pathname && target.includes("ended=")) {
-      sessionStorage.setItem(KEY, JSON.stringify(draft));
+      store();
     }
   });
 
@@ -41,12 +49,12 @@
 
   function restore() {
     const stored = sessionStorage.getItem(KEY);
-    if (!stored) return;
+    if (!stored || location.pathname === LOGIN) return;
+    sessionStorage.removeItem(KEY);
     const kept = JSON.parse(stored);
     const form = document.getElementById(kept.form);
-    if (location.pathname !== kept.path || !form) return;
-    sessionStorage.removeItem(KEY);
-    if (form.dataset.keep !== kept.who) return;
+    const isFromLogin = document.referrer !== "" && new URL(document.referrer).pathname === LOGIN;
+    if (!isFromLogin || location.pathname !== kept.path || form?.dataset.keep !== kept.who) return;
     for (const field of form.elements) {
       if (!(field.name in kept.values) || field.type === "hidden") continue;
       const value = kept.values[field.name];

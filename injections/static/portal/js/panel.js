@@ -95,6 +95,7 @@
         return;
       }
       clearInterval(ticking);
+      shown.textContent = "safe again";
       // The answer tells it, and puts the focus on Arm.
       document.getElementById("ran-out").disabled = false;
       document.getElementById("disarm").click();
@@ -165,7 +166,7 @@
       const disarm = document.getElementById("disarm");
       const close = panel()?.querySelector("[data-close]");
       if (disarm) disarm.click();
-      else if (close && panel().contains(document.activeElement)) close.click();
+      else if (close && panel().contains(event.target) && !window.portal.isTyping(event.target)) close.click();
       return;
     }
     if (/^[1-9]$/.test(event.key) && window.portal.allowsKey(event)) {

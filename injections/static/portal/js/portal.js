@@ -37,17 +37,19 @@
 
   setInterval(() => document.hidden || countDown(document), 250);
 
-  // --- One live region: says what was observed, once ----------------------------------------
-  let said = "";
+  // --- One live region: what a part of the page has to say, once ----------------------------
+  const said = new Map();
   function announce(text) {
-    if (!text || text === said) return;
-    said = text;
     document.getElementById("announce").textContent = text;
   }
 
   function announceFrom(root) {
-    const source = root.matches?.("[data-announce]") ? root : root.querySelector?.("[data-announce]");
-    if (source) announce(source.dataset.announce);
+    const source = root.matches("[data-announce]") ? root : root.querySelector("[data-announce]");
+    if (!source) return;
+    const text = source.dataset.announce;
+    // A part that renews itself says only what is new; whatever else was said meanwhile.
+    if (source !== root || said.get(root.id) !== text) announce(text);
+    said.set(source.id, text);
   }
 
   // --- htmx ---------------------------------------------------------------------------------
@@ -67,20 +69,24 @@
   const BY_ITSELF = new Set([undefined, "wake", "call-changed", "gate-changed"]);
   const isPoll = (event) => BY_ITSELF.has(event.detail.requestConfig?.triggeringEvent?.type);
   let isLineDown = false;
+  let isFireLost = false; // told until the next act, also when the line is back
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     // A page that nobody looks at asks for nothing.
     if (isPoll(event) && document.hidden) event.preventDefault();
-    else if (!isPoll(event) && !isLineDown) notice.replaceChildren();
+    else if (!isPoll(event) && !isLineDown) {
+      isFireLost = false;
+      notice.replaceChildren();
+    }
   });
 
   document.addEventListener("htmx:sendError", (event) => {
     isLineDown = true;
-    const wasFired = event.detail.requestConfig.path.endsWith("/fire/");
+    if (event.detail.requestConfig.path.endsWith("/fire/")) isFireLost = true;
     tell(
       "The portal does not answer.",
-      wasFired
-        ? "It is not known whether the barge was sent. Pressing Barge now again cannot play it twice; or look at the list of injections."
+      isFireLost
+        ? "It is not known whether the barge was sent. The button beside Barge now shows what became of it; pressing Barge now again cannot play it twice."
         : "What you see may be out of date. It is tried again by itself.",
     );
   });
@@ -100,19 +106,23 @@
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (isLineDown && event.detail.successful) {
-      isLineDown = false;
-      notice.replaceChildren();
-    }
+    if (!isLineDown || !event.detail.successful) return;
+    isLineDown = false;
+    if (!isPoll(event)) isFireLost = false;
+    if (!isFireLost) notice.replaceChildren();
   });
 
   // A part that is asked for again and again is replaced only when it has changed, and keeps the focus.
   function swapSteady(target, fragment) {
     const fresh = fragment.firstElementChild;
     if (!fresh || plain(fresh) === plain(target)) return [];
-    const focused = target.contains(document.activeElement) && document.activeElement.id;
+    const focused = target.contains(document.activeElement) && document.activeElement;
     target.replaceWith(fresh);
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    if (focused) {
+      const same = focused.id && document.getElementById(focused.id);
+      if (!same) fresh.tabIndex = -1; // it is gone: whoever was there goes on from here, not from the top
+      (same || fresh).focus({ preventScroll: true });
+    }
     return [fresh];
   }
 
@@ -152,6 +162,7 @@
   window.portal = {
     announce,
     tell,
+    isTyping,
     settle: (root) => {
       localise(root);
       countDown(root);

@@ -1,0 +1,209 @@
+"""What people do besides the straight way: go back, close, try again after a lost answer, come back after a log-in."""
+
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browsing import open_call
+from tests.support.portal import PortalProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.service]
+
+
+def arm(page: Any, agent: str) -> None:
+    open_call(page, agent)
+    page.locator("#panel input[name=clip]").first.check()
+    page.fill("#reason", "Notice was not given")
+    page.click("#arm-button")
+    page.wait_for_selector("#fire:focus")
+    page.wait_for_timeout(450)  # the guard against a second press
+
+
+def lose_the_answer(route: Any) -> None:
+    """Let the request reach the portal, and nothing come back."""
+    route.fetch(max_redirects=0)
+    route.abort()
+
+
+def played(portal: PortalProcess, call: dict[str, Any]) -> int:
+    return [one["conversationId"] for one in portal.simulator.interactions()].count(call["conversationId"])
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A second of a quiet tone that nobody has uploaded yet."""
+    path = tmp_path / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"".join((200 * (n % 40)).to_bytes(2, "little", signed=True) for n in range(8000)))
+    return path
+
+
+def log_in_again(page: Any, portal: PortalProcess, user: str) -> None:
+    page.wait_for_url(f"{portal.url}/login/**")
+    page.fill("#id_username", user)
+    page.fill("#id_password", portal.password)
+    page.press("#id_password", "Enter")
+    page.wait_for_selector("nav")
+
+
+def test_cancel_after_a_lost_answer_shows_what_was_played(
+    portal: PortalProcess, page: Any, sign_in: Any, new_call: Any
+):
+    call = new_call("Lost Lou")
+    sign_in("supervisor")
+    arm(page, "Lost Lou")
+    page.route("**/fire/", lose_the_answer)
+    page.click("#fire")
+    page.wait_for_selector("#notice:has-text('It is not known whether the barge was sent.')")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#result")
+    assert "Nothing was played." not in page.locator("#panel").inner_text()
+    assert played(portal, call) == 1
+
+
+def test_a_lost_barge_stays_on_the_page_until_it_is_pressed_again_and_plays_once(
+    portal: PortalProcess, page: Any, sign_in: Any, new_call: Any
+):
+    call = new_call("Twice Thea")
+    sign_in("supervisor")
+    arm(page, "Twice Thea")
+    page.route("**/fire/", lambda route: route.abort())
+    page.click("#fire")
+    page.wait_for_selector("#notice:has-text('cannot play it twice')")
+    with page.expect_response("**/facts/**"):
+        pass  # the line is back
+    page.wait_for_timeout(200)
+    assert "cannot play it twice" in page.locator("#notice").inner_text()
+    page.unroute("**/fire/")
+    page.click("#fire")
+    page.wait_for_selector("#result")
+    assert page.locator("#notice").inner_text() == ""
+    assert played(portal, call) == 1
+
+
+def test_going_back_shows_the_call_before(page: Any, sign_in: Any, new_call: Any):
+    new_call("Former Finn")
+    new_call("Latter Lara")
+    sign_in("supervisor")
+    open_call(page, "Former Finn")
+    open_call(page, "Latter Lara")
+    page.wait_for_selector("#panel-title:has-text('Latter Lara')")
+    page.go_back()
+    page.wait_for_selector("#panel-title:has-text('Former Finn')")
+    assert page.locator("#calls").is_visible()
+
+
+def test_closing_a_call_keeps_the_filter_and_leads_back_to_its_row(page: Any, sign_in: Any, new_call: Any):
+    call = new_call("Closing Cleo")
+    sign_in("supervisor")
+    open_call(page, "Closing Cleo")
+    page.fill("#q", "cleo")
+    page.locator("#calls-body tr").nth(1).wait_for(state="detached")
+    page.click("[data-close]")
+    page.wait_for_selector("#panel-title:has-text('Pick a call')", state="attached")
+    assert page.input_value("#q") == "cleo"
+    assert page.locator("#calls-body tr").count() == 1
+    assert page.url.endswith(f"/?q=cleo#c-{call['conversationId']}")
+
+
+def test_escape_in_a_field_does_not_throw_away_what_is_being_written(page: Any, sign_in: Any, new_call: Any):
+    new_call("Typing Ty")
+    sign_in("supervisor")
+    open_call(page, "Typing Ty")
+    page.fill("#reason", "Half a sen")
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(300)
+    assert page.input_value("#reason") == "Half a sen"
+    page.focus("#panel-title")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#reason", state="detached")
+
+
+def test_a_form_that_is_sent_after_the_session_has_ended_comes_back_filled_in(
+    portal: PortalProcess, page: Any, sign_in: Any, recording: Path
+):
+    sign_in("audioadmin")
+    page.goto(f"{portal.url}/clips/upload/")
+    page.set_input_files("#file", recording)
+    page.fill("#title", "A title worth keeping")
+    page.fill("#transcript", "What took long to write down.")
+    page.context.clear_cookies(name="session")
+    page.click("button:text-is('Upload')")
+    log_in_again(page, portal, "audioadmin")
+    assert page.url == f"{portal.url}/clips/upload/"
+    assert page.input_value("#title") == "A title worth keeping"
+    assert page.input_value("#transcript") == "What took long to write down."
+
+
+def test_what_was_sent_and_taken_does_not_come_back(
+    portal: PortalProcess, page: Any, sign_in: Any, recording: Path
+):
+    sign_in("audioadmin")
+    page.goto(f"{portal.url}/clips/upload/")
+    page.set_input_files("#file", recording)
+    page.fill("#title", "Taken at once")
+    page.fill("#transcript", "Said.")
+    page.click("button:text-is('Upload')")
+    page.wait_for_selector("h1:has-text('Taken at once')")
+    page.goto(f"{portal.url}/clips/upload/")
+    assert page.input_value("#title") == ""
+
+
+def test_a_part_that_renews_itself_says_nothing_twice(page: Any, sign_in: Any, new_call: Any):
+    new_call("Quiet Quentin")
+    sign_in("supervisor")
+    open_call(page, "Quiet Quentin")
+    page.wait_for_selector("#announce:has-text('May be barged.')", state="attached")
+    page.keyboard.press("1")
+    said = page.locator("#announce").inner_text()
+    for _ in range(2):
+        page.evaluate("document.getElementById('facts').dataset.mark = 'old'")
+        page.wait_for_selector("#facts:not([data-mark])")
+    assert page.locator("#announce").inner_text() == said != "May be barged."
+
+
+def test_the_focus_stays_where_the_pressed_button_was(page: Any, sign_in: Any, new_call: Any, portal: Any):
+    new_call("Waiting Wanda")
+    sign_in("admin")
+    page.goto(f"{portal.url}/status/breaker/")
+    page.click("button:text-is('Yes, hold requests back')")
+    page.context.clear_cookies()
+    sign_in("supervisor")
+    arm(page, "Waiting Wanda")
+    page.click("#fire")
+    page.focus("#cancel-injection")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#result .what:focus")
+    assert "cancelled" in page.evaluate("document.activeElement.textContent")
+    page.context.clear_cookies()
+    sign_in("admin")
+    page.goto(f"{portal.url}/status/breaker/")
+    page.click("button:text-is('Yes, let requests through')")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (820, 1180)])
+def test_no_row_with_the_focus_is_hidden_behind_what_sticks(
+    page: Any, sign_in: Any, new_call: Any, width: int, height: int
+):
+    agent = f"Focused {width}"
+    new_call(agent)
+    page.set_viewport_size({"width": width, "height": height})
+    sign_in("supervisor")
+    open_call(page, agent)
+    rows = page.locator(".calls .open").count()
+    page.locator(".calls .open").first.focus()
+    for key, times in (("ArrowDown", rows - 1), ("ArrowUp", rows - 2)):
+        for _ in range(times):
+            page.keyboard.press(key)
+            assert page.evaluate(
+                """() => {
+                    const box = document.activeElement.getBoundingClientRect();
+                    const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+                    return document.activeElement.closest("tr").contains(top);
+                }"""
+            )
