@@ -147,7 +147,7 @@ class Simulator:
         route, params = self.router.find(request)
         try:
             return await route.handler(request, params)
-        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             # Bodies are checked where it matters to the contract; what is odder than that ends here.
             logger.exception("%s %s", request.method, request.path)
             raise ApiError(400) from error

@@ -44,7 +44,26 @@ def test_a_planted_429_says_when_to_come_back(
     play: Callable[[], requests.Response], simulator: SimulatorProcess
 ):
     simulator.plant("status", path="/interactions$", status=429)
-    assert play().headers["Retry-After"] == "1"
+    answer = play()
+    assert (answer.headers["Retry-After"], answer.json()["code"]) == ("1", "too.many.requests.retry.after")
+
+
+@pytest.mark.parametrize(("kind", "status"), [("status", 500), ("status", 504), ("html", 502)])
+def test_an_error_can_be_answered_although_the_command_was_accepted(
+    play: Callable[[], requests.Response], simulator: SimulatorProcess, kind: str, status: int
+):
+    simulator.plant(kind, path="/interactions$", status=status, process=True)
+    answer = play()
+    assert (answer.status_code, "X-Interaction-Id" in answer.headers) == (status, False)
+    entry = only_entry(simulator)
+    assert (entry["accepted"], entry["fault"]) == (True, kind)
+
+
+def test_even_the_correlation_id_can_be_taken_away(
+    play: Callable[[], requests.Response], simulator: SimulatorProcess
+):
+    simulator.plant("status", path="/interactions$", status=500, headers={"ININ-Correlation-Id": None})
+    assert "ININ-Correlation-Id" not in play().headers
 
 
 def test_a_body_can_be_chosen(play: Callable[[], requests.Response], simulator: SimulatorProcess):
@@ -172,6 +191,11 @@ def test_a_connection_serves_on_after_a_planted_status(
         ({"action": {"kind": "explode"}}, "action.kind"),
         ({"action": {"kind": "reset"}, "match": {"path": "("}}, "match"),
         ({"action": {"kind": "reset"}, "times": "often"}, "times"),
+        ({"action": {"kind": "reset"}, "times": True}, "times"),
+        ({"action": {"kind": "status", "status": 0}}, "action.status"),
+        ({"action": {"kind": "status", "status": 1000}}, "action.status"),
+        ({"action": {"kind": "status", "headers": {"Retry-After": 1}}}, "action.headers"),
+        ({"action": {"kind": "delay", "delay_ms": -1}}, "action.delay_ms"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(api: Api, fault: dict[str, Any], field: str):
@@ -184,3 +208,10 @@ def test_every_answer_can_be_made_to_take_its_time(api: Api, simulator: Simulato
     began = time.monotonic()
     api.get("/api/v2/routing/queues")
     assert 0.05 <= time.monotonic() - began < 0.5
+
+
+def test_a_number_without_end_is_refused(api: Api):
+    answer = api.post(
+        "/_simulator/rate-limit", data='{"allowed": 1e999}', headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 400

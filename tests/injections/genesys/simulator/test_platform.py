@@ -82,6 +82,7 @@ def test_details_come_only_where_they_are_asked_for(api: Api, empty: SimulatorPr
         {"metrics": []},
         {"metrics": [{"metric": "oEverything"}]},
         {"groupBy": ["colour"]},
+        {"groupBy": "queueId"},
         {"filter": {"type": "xor"}},
         {"filter": {"type": "and", "predicates": ["voice"]}},
     ],
@@ -163,8 +164,9 @@ def test_queues_come_in_pages_by_name(api: Api):
     assert (first["total"], first["pageCount"], "nextUri" in second) == (4, 2, False)
 
 
-def test_a_page_size_that_makes_no_sense_is_refused(api: Api):
-    assert api.get("/api/v2/routing/queues", params={"pageSize": 0}).status_code == 400
+@pytest.mark.parametrize("size", ["0", "501", "-1", "ten", "000000001000000"])
+def test_a_page_size_that_makes_no_sense_is_refused(api: Api, size: str):
+    assert api.get("/api/v2/routing/queues", params={"pageSize": size}).status_code == 400
 
 
 def test_a_call_cannot_be_created_with_a_field_that_does_not_exist(api: Api):

@@ -1,11 +1,25 @@
+import asyncio
 import hashlib
+import random
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from injections.genesys.simulator.centre import Centre
+from injections.genesys.simulator.commands import PlayOrder
+from injections.genesys.simulator.ledger import Entry
+from injections.genesys.simulator.outgoing import NotFetched, fetch
+from injections.genesys.simulator.playback import Player
+from injections.genesys.simulator.webhooks import Webhooks
 from tests.injections.genesys.simulator.conftest import Api, LocalServer, recording
+from tests.support.scripted_server import Script, drop, raw, scripted_server, trickle
 from tests.support.simulator_process import SimulatorProcess
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def outcome_of_the_only_command(simulator: SimulatorProcess) -> Any:
@@ -94,6 +108,66 @@ def test_what_cannot_be_fetched_or_decoded_fails(
     [entry] = simulator.interactions()
     assert event["outcome"] == "failed"
     assert reason in entry["failure"]
+
+
+WHOLE = recording(seconds=0.1)
+HEAD = f"HTTP/1.1 200 OK\r\nContent-Length: {len(WHOLE)}\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (raw(b"this is not HTTP\r\n\r\n"), "could not be fetched"),
+        (raw(HEAD + WHOLE[:1000]), "did not come"),
+        (drop, "could not be fetched"),
+    ],
+    ids=["garbage", "cut", "dropped"],
+)
+def test_what_a_broken_host_sends_fails(
+    api: Api, simulator: SimulatorProcess, completions: LocalServer, script: Script, reason: str
+):
+    with scripted_server() as host:
+        host.on("GET", "/clip.wav", script)
+        api.play(simulator.create_call(), sourceUrl=host.url + "/clip.wav")
+        [event] = completions.wait_for_posts(1)
+    assert event["outcome"] == "failed"
+    assert reason in simulator.interactions()[0]["failure"]
+
+
+def test_a_host_that_dribbles_is_given_up():
+    with scripted_server() as host:
+        host.on("GET", "/clip.wav", trickle(b"HTTP/1.1 200 OK\r\n\r\n", b"x", every_s=0.01))
+        with pytest.raises(NotFetched, match=r"did not come within 0\.2 seconds"):
+            fetch(host.url + "/clip.wav", longest_s=0.2)
+
+
+def test_a_recording_lasts_as_long_as_what_can_be_decoded_of_it(
+    api: Api, simulator: SimulatorProcess, local_server: LocalServer
+):
+    content = recording(seconds=4, container="MP3", subtype=None)
+    url = local_server.serve("/cut.mp3", content[: len(content) // 2])
+    api.play(simulator.create_call(), sourceUrl=url, maxDuration="PT0.1S")
+    assert outcome_of_the_only_command(simulator)["clipMs"] < 2500
+
+
+def test_a_call_that_ends_in_the_same_moment_is_not_played_into(local_server: LocalServer):
+    url = local_server.serve("/clip.wav", recording(seconds=20))
+    centre = Centre(rng=random.Random(1), clock=now, size=0)
+    player = Player(webhooks=Webhooks(), clock=now, speed=1)
+    centre.subscribe(player.on_change)
+    call = centre.add()
+    entry = Entry("", call.id, call.agent.id, body=None, correlation_id="", call=None)
+
+    async def play_and_hang_up() -> None:
+        player.start(entry, PlayOrder(source_url=url, mute=True, max_duration_ms=20_000))
+        call.end(now())
+        centre.announce(call)
+        async with asyncio.timeout(5):
+            while entry.outcome is None:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(play_and_hang_up())
+    assert entry.outcome == "call_ended"
 
 
 def test_a_call_that_ends_meanwhile_ends_the_playing(

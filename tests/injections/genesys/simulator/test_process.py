@@ -81,15 +81,34 @@ def test_a_port_in_use_is_said_in_one_sentence():
 
 
 def test_a_body_that_is_too_large_is_refused(api: Api):
-    answer = api.post("/api/v2/webhooks", data=b"x" * 3_200_000)
+    answer = api.post("/api/v2/webhooks", data=b"x" * 6_000_000)
     assert (answer.status_code, answer.json()["code"]) == (413, "request.entity.too.large")
+    assert answer.json()["message"].endswith(", Maximum bytes: 3145728")
+    assert answer.json()["contextId"] == answer.headers["ININ-Correlation-Id"]
+
+
+def said_to(simulator: SimulatorProcess, data: bytes) -> bytes:
+    """Say something that no client says; give the beginning of the answer."""
+    host, port = simulator.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=3) as raw:
+        raw.sendall(data)
+        return raw.recv(100)
 
 
 def test_what_is_not_http_is_refused(simulator: SimulatorProcess):
-    host, port = simulator.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=3) as raw:
-        raw.sendall(b"nonsense\r\n\r\n")
-        assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert said_to(simulator, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_path_that_is_no_path_is_answered(simulator: SimulatorProcess):
+    request = b"GET //[ HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+    assert said_to(simulator, request).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_handshake_that_cannot_be_read_ends_without_a_traceback(simulator: SimulatorProcess):
+    headers = b"".join(b"X-%d: 1\r\n" % number for number in range(300))
+    request = b"GET /channels/x HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n" + headers + b"\r\n"
+    assert said_to(simulator, request) == b""
+    assert not [line for line in simulator.log if "Traceback" in line]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)

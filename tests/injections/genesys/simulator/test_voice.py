@@ -135,6 +135,8 @@ def test_a_command_for_somebody_not_in_the_call_is_forbidden(api: Api, simulator
         ("sourceUrl", "https://example.com/xmp3y"),
         ("sourceUrl", "https://example.com/clip?file=.wav"),
         ("sourceUrl", "https:///clip.wav"),
+        ("sourceUrl", "https://example.com/\x01.wav"),
+        ("sourceUrl", "https://[/clip.wav"),
         ("sourceUrl", "ftp://127.0.0.1/clip.wav"),
         ("sourceUrl", 7),
         ("maxDuration", "PT0S"),
@@ -189,3 +191,14 @@ def test_requests_are_counted_by_kind(api: Api, simulator: SimulatorProcess):
     voice(api, call)
     voice(api, call)
     assert simulator.ledger()["requests"] == {"GET /api/v2/conversations/voice/{conversationId}": 2}
+
+
+def test_a_text_that_no_encoding_can_hold_is_refused_and_written_down(api: Api, simulator: SimulatorProcess):
+    answer = api.post(
+        interactions_path(simulator.create_call()),
+        data=b'{"type": "play", "sourceType": "\\ud800"}',
+        headers={"Content-Type": "application/json"},
+    )
+    [entry] = simulator.interactions()
+    assert (answer.status_code, answer.json()["messageParams"]["fieldValue"]) == (400, "\ud800")
+    assert entry["body"]["sourceType"] == "\ud800"

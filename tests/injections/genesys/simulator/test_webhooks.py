@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from tests.injections.genesys.simulator.conftest import Api, LocalServer, recording
+from tests.support.scripted_server import raw, reply, scripted_server
 from tests.support.simulator_process import SimulatorProcess
 
 HOOK = {
@@ -38,6 +39,8 @@ def test_the_same_webhook_twice_is_two_webhooks(api: Api):
         ("event", "conversation:other", "event"),
         ("enabled", "yes", "enabled"),
         ("address", "http://example.com/events", "address"),
+        ("address", "https://", "address"),
+        ("address", "http://[", "address"),
         ("filter", None, "filter"),
         ("filter", {"field": "conversationId", "operator": "eq", "values": []}, "filter.values"),
     ],
@@ -56,6 +59,25 @@ def test_an_event_is_delivered_again_after_a_failure(
     assert posted[0] == posted[1] == posted[2]
     [delivery] = simulator.wait_for(lambda s: s.interactions()[0]["deliveries"])
     assert delivery["statuses"] == [503, 500, 200]
+
+
+def test_an_event_is_delivered_again_after_an_answer_that_is_not_http(api: Api, simulator: SimulatorProcess):
+    with scripted_server() as receiver:
+        receiver.on("POST", "/events", raw(b"this is not HTTP\r\n\r\n"), reply(200))
+        hook = api.post("/api/v2/webhooks", json={**HOOK, "address": receiver.url + "/events"}).json()
+        api.play(simulator.create_call())
+        [delivery] = simulator.wait_for(lambda s: s.interactions()[0]["deliveries"])
+    api.delete(f"/api/v2/webhooks/{hook['id']}")
+    assert delivery["statuses"] == [None, 200]
+
+
+def test_a_late_event_tells_when_the_playing_ended(
+    api: Api, simulator: SimulatorProcess, completions: LocalServer
+):
+    simulator.set_completions(delay_ms=200)
+    api.play(simulator.create_call(), sourceUrl=completions.serve("/clip.wav", recording(seconds=0.01)))
+    [event] = completions.wait_for_posts(1)
+    assert event["timestamp"] == simulator.interactions()[0]["completedAt"]
 
 
 def test_a_webhook_that_is_off_or_for_another_call_hears_nothing(
