@@ -20,6 +20,7 @@ from django.db.models import Q
 from audit.entry import Actor, Source
 from injections.callers import Caller, roles_of
 from injections.models import AudioClip, Queue
+from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
 
 # Username, first name, last name, role.
@@ -98,26 +99,26 @@ def seed_queues() -> None:
             queue.supervisors.add(supervisor)
 
 
-def seed_recordings(*, where: str) -> int:
-    """Upload and approve the demo recordings that are not there yet, as people would; return how many."""
+def seed_recordings(*, where: str) -> None:
+    """Upload the demo recordings that are not there yet, and approve them, as people would.
+
+    One whose approval was not reached, because an earlier run broke off, is approved now.
+    """
     from injections.services.clips import approve_clip, upload_clip
 
-    known = set(AudioClip.objects.values_list("sha256", flat=True))
-    count = 0
     for recording in _recordings():
         content = (_RECORDINGS / recording["file"]).read_bytes()
-        if hashlib.sha256(content).hexdigest() in known:
-            continue
-        clip = upload_clip(
-            file=SimpleUploadedFile(recording["file"], content),
-            title=recording["title"],
-            transcript=recording["transcript"],
-            language=recording["language"],
-            by=caller_named("audioadmin", where=where),
-        )
-        approve_clip(clip_id=clip.pk, by=caller_named("approver", where=where))
-        count += 1
-    return count
+        clip = AudioClip.objects.filter(sha256=hashlib.sha256(content).hexdigest()).first()
+        if clip is None:
+            clip = upload_clip(
+                file=SimpleUploadedFile(recording["file"], content),
+                title=recording["title"],
+                transcript=recording["transcript"],
+                language=recording["language"],
+                by=caller_named("audioadmin", where=where),
+            )
+        if clip.status == ClipStatus.DRAFT and clip.uploaded_by.username == "audioadmin":
+            approve_clip(clip_id=clip.pk, by=caller_named("approver", where=where))
 
 
 def seed(*, password: str, where: str) -> None:
