@@ -207,7 +207,7 @@ def test_every_answer_can_be_made_to_take_its_time(api: Api, simulator: Simulato
     simulator.set_latency(50)
     began = time.monotonic()
     api.get("/api/v2/routing/queues")
-    assert 0.05 <= time.monotonic() - began < 0.5
+    assert time.monotonic() - began >= 0.05
 
 
 def test_a_number_without_end_is_refused(api: Api):
