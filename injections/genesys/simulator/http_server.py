@@ -63,7 +63,7 @@ class HttpServer:
         raw_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await self._converse(_Connection(reader, writer))
-        except (ConnectionError, asyncio.CancelledError, h11.LocalProtocolError):
+        except (OSError, asyncio.CancelledError, h11.LocalProtocolError):
             logger.debug("connection dropped")
         finally:
             self._tasks.discard(task)

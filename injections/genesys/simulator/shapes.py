@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from injections.genesys.simulator.calls import ALERTING, CONNECTED, Call, Leg
-from injections.genesys.simulator.people import DIVISION_ID, SERVICE_NUMBER
+from injections.genesys.simulator.people import DIVISION_ID, SCRIPT_ID, SERVICE_NUMBER
+
+_INITIAL_STATES = {"agent": ALERTING, "user": "contacting"}
 
 _OTHER_MEDIA = (
     "callbacks",
@@ -121,8 +123,18 @@ def _endpoint(leg: Leg) -> dict[str, str]:
     }
 
 
+def _other(call: Call, leg: Leg) -> Leg:
+    """Return whom a participant talks to."""
+    return call.agent if leg is call.customer else call.customer
+
+
+def _of_agents(leg: Leg, value: Any) -> Any:
+    """Give what the platform says of agents alone."""
+    return value if leg.purpose == "agent" else None
+
+
 def _communication(call: Call, leg: Leg) -> dict[str, Any]:
-    other = call.agent if leg is call.customer else call.customer
+    other = _other(call, leg)
     return _without_none(
         {
             "direction": call.direction if leg.barged_participant_id is None else "outbound",
@@ -134,17 +146,19 @@ def _communication(call: Call, leg: Leg) -> dict[str, Any]:
             "provider": "Edge",
             "id": leg.communication_id,
             "state": leg.state,
-            "initialState": ALERTING if leg.purpose == "agent" else CONNECTED,
+            "initialState": _INITIAL_STATES.get(leg.purpose, CONNECTED),
             "disconnectType": leg.disconnect_type,
             "recordersState": _recorders(call),
             "segments": list(_segments(leg)),
-            "startAlertingTime": timestamp(leg.started_at) if leg.purpose == "agent" else None,
+            "startAlertingTime": _of_agents(leg, timestamp(leg.started_at)),
             "connectedTime": _time(leg.connected_at),
             "disconnectedTime": _time(leg.ended_at),
             "peerId": other.communication_id,
             "self": _endpoint(leg),
             "other": _endpoint(other),
-            "afterCallWorkRequired": False,
+            "scriptId": _of_agents(leg, SCRIPT_ID),
+            "afterCallWork": _of_agents(leg, {"state": "unknown"}),
+            "afterCallWorkRequired": _of_agents(leg, value=False),
         }
     )
 
@@ -171,7 +185,8 @@ def _full_participant(call: Call, leg: Leg) -> dict[str, Any]:
                 "dnis": SERVICE_NUMBER,
                 "wrapupRequired": leg.purpose == "agent",
                 "mediaRoles": ["full"],
-                "alertingTimeoutMs": 20000 if leg.purpose == "agent" else None,
+                "wrapupPrompt": _of_agents(leg, "mandatory"),
+                "alertingTimeoutMs": _of_agents(leg, 20000),
                 "bargedParticipantId": leg.barged_participant_id,
             }
         ),
@@ -238,9 +253,11 @@ def _notified_participant(call: Call, leg: Leg) -> dict[str, Any]:
                 "disconnectType": leg.disconnect_type,
                 "user": user,
                 "queue": {"id": call.queue.id, "name": call.queue.name} if in_queue else None,
-                "alertingTimeoutMs": 20000 if leg.purpose == "agent" else None,
+                "wrapupPrompt": _of_agents(leg, "mandatory"),
+                "alertingTimeoutMs": _of_agents(leg, 20000),
                 "bargedParticipantId": leg.barged_participant_id,
-                "peer": call.customer.communication_id,
+                "script": _of_agents(leg, {"id": SCRIPT_ID}),
+                "peer": _other(call, leg).communication_id,
                 "recordersState": _recorders(call),
                 "ani": call.customer.address,
                 "dnis": SERVICE_NUMBER,

@@ -56,7 +56,18 @@ def test_a_change_of_a_call_arrives_in_the_notification_shape(
     agent = next(p for p in body["participants"] if p["id"] == call["agentParticipantId"])
     assert agent["user"] == {"id": call["agentUserId"], "name": call["agentName"]}
     assert (agent["state"], agent["held"], agent["queue"]["name"]) == ("connected", True, "Cards")
+    assert (agent["wrapupPrompt"], set(agent["script"])) == ("mandatory", {"id"})
     assert "calls" not in agent
+
+
+def test_agent_and_customer_are_each_other_s_peers(
+    api: Api, socket: ClientConnection, simulator: SimulatorProcess
+):
+    call = simulator.create_call()
+    shown = api.get(f"/api/v2/conversations/{call['conversationId']}").json()
+    own = {person["purpose"]: person["calls"][0]["id"] for person in shown["participants"]}
+    peers = {person["purpose"]: person["peer"] for person in receive(socket)["eventBody"]["participants"]}
+    assert (peers["agent"], peers["customer"]) == (own["customer"], own["agent"])
 
 
 def test_calls_of_other_queues_are_not_heard(socket: ClientConnection, simulator: SimulatorProcess):

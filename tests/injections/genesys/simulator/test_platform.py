@@ -120,6 +120,24 @@ def test_one_conversation_shows_the_agents_communication(api: Api, simulator: Si
     assert agent["attributes"]["supervision_consent"] == "true"
 
 
+def test_what_is_said_of_agents_alone_is_said_of_them(api: Api, simulator: SimulatorProcess):
+    call = simulator.create_call(barged=True)
+    said = {
+        person["purpose"]: (
+            person.get("wrapupPrompt"),
+            person.get("alertingTimeoutMs"),
+            person["calls"][0]["initialState"],
+            "scriptId" in person["calls"][0],
+            person["calls"][0].get("afterCallWork"),
+            person["calls"][0].get("afterCallWorkRequired"),
+        )
+        for person in conversation(api, call)["participants"]
+    }
+    assert said["agent"] == ("mandatory", 20000, "alerting", True, {"state": "unknown"}, False)
+    assert said["customer"] == (None, None, "connected", False, None, None)
+    assert said["user"] == (None, None, "contacting", False, None, None)
+
+
 def test_an_ended_conversation_has_an_end_and_everybody_terminated(api: Api, simulator: SimulatorProcess):
     call = simulator.create_call()
     simulator.patch_call(call["conversationId"], state="ended")
