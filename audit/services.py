@@ -4,7 +4,6 @@ import hashlib
 import secrets
 import threading
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -13,14 +12,12 @@ from django.db.backends.utils import CursorWrapper
 
 from audit import canonical
 from audit.entry import Entry, Place, body, columns, leaf_hash
+from audit.fixed_sql import FixedSql
 from audit.models import LONGEST_BODY, AuditRecord
 from audit.uuid7 import uuid7
 
 _TABLE = AuditRecord._meta.db_table
-_FIELDS = tuple(AuditRecord._meta.concrete_fields)
-_INSERT = "INSERT INTO {} ({}) VALUES ({})".format(  # noqa: S608  names from the model, not from a user
-    _TABLE, ", ".join(str(field.column) for field in _FIELDS), ", ".join(["%s"] * len(_FIELDS))
-)
+RECORDS = FixedSql(AuditRecord)
 # One row always: the database's time, and the last link of the chain if there is one.
 _HEAD = f"""SELECT {{clock}}, number_in_conversation, leaf_hash FROM (SELECT 1) AS one LEFT JOIN (
   SELECT number_in_conversation, leaf_hash FROM {_TABLE} WHERE conversation_id = %s
@@ -64,12 +61,9 @@ def append(entry: Entry) -> AuditRecord:
     conversation = entry.subject.identifiers()["conversation_id"]
     with connection.cursor() as cursor:
         place = _next_place(cursor, conversation)
-        record = _record(entry, place)
-        cursor.execute(_INSERT, _parameters(record))
-        if cursor.rowcount != 1:
-            raise NotRecorded(f"{entry.action}: the database did not keep the record")
-    record._state.adding = False
-    record._state.db = connection.alias
+    record = _record(entry, place)
+    if RECORDS.insert(record) != 1:
+        raise NotRecorded(f"{entry.action}: the database did not keep the record")
     return record
 
 
@@ -121,11 +115,6 @@ def _record(entry: Entry, place: Place) -> AuditRecord:
     if len(text) > LONGEST_BODY:
         raise NotRecorded(f"{entry.action}: the body has {len(text)} characters, {LONGEST_BODY} are allowed")
     return AuditRecord(**columns(content), body=text, leaf_hash=leaf_hash(text))
-
-
-def _parameters(record: AuditRecord) -> list[Any]:
-    # UUIDs and times are written differently to each database.
-    return [field.get_db_prep_save(getattr(record, field.attname), connection) for field in _FIELDS]
 
 
 class _Identifiers:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 from typing import Any, Final
-from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -25,6 +24,7 @@ from injections.genesys.payload import BadAudioUrl, level_url, validate_source_u
 from injections.lifecycle import Status
 from injections.models import AudioClip, InjectionRequest
 from injections.models.dispatch_attempt import AttemptOutcome
+from injections.models.fixed import CLIPS
 from injections.reasons import reason
 from injections.roles import Action
 from injections.services.refusals import record_refusal
@@ -155,12 +155,10 @@ def _recording(url: str, *, normalize: bool) -> tuple[AudioClip | None, str]:
 
 def _own_recording(url: str) -> AudioClip:
     clip_id = media.own_clip_id(url)
-    try:
-        return AudioClip.objects.get(pk=clip_id or UUID(int=0))  # no recording has this id
-    except AudioClip.DoesNotExist:
-        raise BadAudioUrl(
-            "This portal has no recording at that address. Copy it from the recording's page."
-        ) from None
+    clip = None if clip_id is None else CLIPS.get(clip_id)
+    if clip is None:
+        raise BadAudioUrl("This portal has no recording at that address. Copy it from the recording's page.")
+    return clip
 
 
 def _key(request: Request) -> str | None:

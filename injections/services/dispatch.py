@@ -20,7 +20,8 @@ from injections.genesys import payload
 from injections.genesys.errors import GenesysError, NotSent, NotWanted
 from injections.genesys.types import CallState, PlayCommand
 from injections.lifecycle import WAITING, Status
-from injections.models import DispatchAttempt, InjectionRequest, LiveCall
+from injections.models import DispatchAttempt, InjectionRequest
+from injections.models.fixed import CALLS
 from injections.reasons import reason
 from injections.services.admission import Objection, objection
 from injections.services.handover import holding
@@ -173,7 +174,7 @@ def _objection(injection: InjectionRequest) -> Objection | None:
         clip=injection.clip,
         is_from_page=injection.channel == "page",
         seen_version=injection.seen_version,
-        call=LiveCall.objects.filter(pk=injection.conversation_id).order_by().first(),
+        call=CALLS.get(injection.conversation_id),
         now=timezone.now(),
         by=None,
     )

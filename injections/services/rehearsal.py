@@ -14,15 +14,16 @@ from injections import gate
 from injections.audit_events import injection_facts, injection_moved
 from injections.callers import system_caller
 from injections.lifecycle import Status
-from injections.models import AudioClip, DispatchAttempt, InjectionRequest, LiveCall
+from injections.models import DispatchAttempt, InjectionRequest
+from injections.models.fixed import ATTEMPTS, CALLS, CLIPS, INJECTIONS
 from injections.services.transitions import move
 
 
 def rehearse() -> None:
     """Have every query of an injection compiled and every module of it loaded."""
     by, now = system_caller(where="start"), timezone.now()
-    LiveCall.objects.filter(pk=uuid4()).order_by().first()
-    AudioClip.objects.filter(pk=uuid4()).first()
+    CALLS.get(uuid4())
+    CLIPS.get(uuid4())
     gate.view()
     with transaction.atomic(durable=True):
         row = InjectionRequest(
@@ -41,10 +42,11 @@ def rehearse() -> None:
             deadline_at=now + timedelta(seconds=1),
             due_at=now,
         )
-        row.save(force_insert=True)
+        INJECTIONS.insert(row)
         audit.append(injection_moved(row, before=None, details=injection_facts(row), at=now, by=by))
         move(row, Status.DISPATCHING, at=now, by=by, tries=1, sent_at=now)
-        attempt = DispatchAttempt.objects.create(injection=row, number=1, started_at=now)
-        attempt.save()
+        attempt = DispatchAttempt(injection=row, number=1, started_at=now)
+        ATTEMPTS.insert(attempt)
+        ATTEMPTS.save(attempt)
         move(row, Status.DISPATCHED, at=now, by=by, interaction_id="rehearsal")
         transaction.set_rollback(True)

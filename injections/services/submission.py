@@ -20,6 +20,7 @@ from injections.callers import Caller
 from injections.genesys.types import CallState
 from injections.lifecycle import WAITING, Status
 from injections.models import AudioClip, InjectionRequest, LiveCall
+from injections.models.fixed import CALLS, INJECTIONS
 from injections.reasons import reason
 from injections.services.admission import Objection, objection
 from injections.services.dispatch import Look, dispatch_injection, dispatch_taken
@@ -82,7 +83,7 @@ def inject(
     if earlier is not None:
         return _replay(earlier, fingerprint=fingerprint, by=by)
     now = timezone.now()
-    call = LiveCall.objects.filter(pk=command.conversation_id).order_by().first()
+    call = CALLS.get(command.conversation_id)
     against = _objection(command, call=call, now=now, by=by)
     # Both questions go out while the wish is being written down: they change nothing, and the commit costs no time.
     hold = None if against is not None else gate.ask()
@@ -180,7 +181,7 @@ def _store(
         )
         try:
             with transaction.atomic(durable=True):
-                injection.save(force_insert=True)
+                INJECTIONS.insert(injection)
                 audit.append(
                     injection_moved(injection, before=None, details=injection_facts(injection), at=now, by=by)
                 )

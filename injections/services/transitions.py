@@ -14,6 +14,7 @@ from injections.audit_events import injection_moved
 from injections.callers import Caller
 from injections.lifecycle import ENDED, OCCUPYING, WAITING, Status, sources_of
 from injections.models import InjectionRequest, QaEvent
+from injections.models.fixed import INJECTIONS
 from injections.reasons import reason
 
 LONGEST_PLAYING = timedelta(seconds=60)  # 30 s of sound, and 30 s for a late start and report
@@ -61,7 +62,11 @@ def _update(
         rows = rows.filter(lease_token=lease)
     # Mostly the row is still as it was read. If not, its own word counts, under its lock.
     expected = Status(injection.status)
-    if expected in sources and rows.filter(status=expected).update(**values) == 1:
+    held = {} if lease is None else {"lease_token": lease}
+    if (
+        expected in sources
+        and INJECTIONS.update(values, where={"id": injection.pk, "status": expected} | held) == 1
+    ):
         return expected
     found = rows.select_for_update().values_list("status", flat=True).first()
     if found is None or Status(found) not in sources:

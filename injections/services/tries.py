@@ -18,6 +18,7 @@ from injections.genesys.types import Accepted
 from injections.lifecycle import Status
 from injections.models import DispatchAttempt, InjectionRequest
 from injections.models.dispatch_attempt import AttemptOutcome
+from injections.models.fixed import ATTEMPTS
 from injections.nudge import nudge
 from injections.reasons import reason
 from injections.services.completion import settle_from_events
@@ -67,9 +68,11 @@ def intend(injection: InjectionRequest, *, evidence: dict[str, Any], by: Caller)
         )
         if not claimed:
             return None
-        return DispatchAttempt.objects.create(
+        attempt = DispatchAttempt(
             injection=injection, number=number, started_at=now, checked_ms=injection.checked_ms
         )
+        ATTEMPTS.insert(attempt)
+        return attempt
 
 
 def hold_back(injection: InjectionRequest, hold: gate.Hold, *, by: Caller) -> None:
@@ -221,8 +224,10 @@ def _finish(
     with transaction.atomic(durable=True):
         is_moved = move(injection, to, lease=injection.lease_token, at=at, details=details, by=by, **changes)
         # A check that failed after another process had taken over is no try: the number is the other's.
-        if is_moved or attempt.pk is not None:
-            attempt.save(force_insert=attempt.pk is None, force_update=attempt.pk is not None)
+        if attempt.pk is not None:
+            ATTEMPTS.save(attempt)
+        elif is_moved:
+            ATTEMPTS.insert(attempt)
         if not is_moved and attempt.interaction_id:
             # Settled or doubted meanwhile: what the late answer tells still lets its event find it.
             InjectionRequest.objects.filter(pk=injection.pk, interaction_id="").update(

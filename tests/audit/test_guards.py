@@ -17,7 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from audit import guards, migrations
 from audit.entry import Subject
 from audit.models import AuditRecord
-from audit.services import _INSERT, _parameters
+from audit.services import RECORDS
 from tests.audit.flush import suspended
 
 Record = Callable[..., AuditRecord]
@@ -50,13 +50,13 @@ def test_a_time_of_recording_that_is_not_now_is_refused(record: Record, seconds:
     row.id = uuid4()
     row.recorded_at += timedelta(seconds=seconds)
     with pytest.raises(DatabaseError, match="clock of the database"):
-        _run(_INSERT, _parameters(row))
+        _run(*RECORDS.insertion(row))
 
 
 def test_a_record_cannot_be_written_twice(record: Record):
     row = record()
     with pytest.raises(DatabaseError):
-        _run(_INSERT, _parameters(row))
+        _run(*RECORDS.insertion(row))
 
 
 @pytest.mark.postgres
@@ -69,8 +69,9 @@ def test_postgresql_refuses_to_empty_the_log(record: Record):
 @pytest.mark.postgres
 def test_postgresql_refuses_to_overwrite_a_record_on_conflict(record: Record):
     row = record()
+    sql, parameters = RECORDS.insertion(row)
     with pytest.raises(DatabaseError, match="append-only"):
-        _run(_INSERT + " ON CONFLICT (id) DO UPDATE SET summary = 'other'", _parameters(row))
+        _run(sql + " ON CONFLICT (id) DO UPDATE SET summary = 'other'", parameters)
 
 
 @pytest.mark.postgres
@@ -83,7 +84,8 @@ def test_the_guards_of_postgresql_hold_in_a_session_that_replays_replication(rec
 def _replacing(row: AuditRecord, **changed: Any) -> tuple[str, list[Any]]:
     for name, value in changed.items():
         setattr(row, name, value)
-    return _INSERT.replace("INSERT", "INSERT OR REPLACE"), _parameters(row)
+    sql, parameters = RECORDS.insertion(row)
+    return sql.replace("INSERT", "INSERT OR REPLACE"), parameters
 
 
 @pytest.mark.sqlite
@@ -110,7 +112,7 @@ def test_sqlite_refuses_to_replace_a_record_by_its_rowid(record: Record):
     row = record()
     sql, parameters = _replacing(row, id=uuid4())
     with pytest.raises(DatabaseError, match="append-only"):
-        _run(sql.replace("(id,", "(rowid, id,").replace("VALUES (", "VALUES (1, "), parameters)
+        _run(sql.replace('("id",', '(rowid, "id",').replace("VALUES (", "VALUES (1, "), parameters)
 
 
 @pytest.mark.django_db
@@ -220,6 +222,7 @@ def test_a_release_with_new_guards_can_be_migrated_to():
 
 def test_a_database_without_the_log_is_left_alone(monkeypatch: pytest.MonkeyPatch, db: None):
     monkeypatch.setattr("audit.guards.TABLE", "audit_not_yet_there")
+    monkeypatch.setattr("audit.guards.TABLES", ("audit_not_yet_there",))
     guards.install(connection)
     assert guards.check_guards(databases=["default"]) == []
 

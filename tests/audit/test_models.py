@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, transaction
 
 from audit.entry import LIMITS, Subject
 from audit.models import AppendOnly, AuditRecord
-from audit.services import _INSERT, _parameters
+from audit.services import RECORDS
 from tests.audit.samples import entry_of
 
 Record = Callable[..., AuditRecord]
@@ -77,7 +77,7 @@ def test_the_database_refuses_a_row_that_breaks_the_rules(record: Record, forged
     for name, value in forged.items():
         setattr(row, name, value)
     with pytest.raises(DatabaseError) as refusal, transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_INSERT, _parameters(row))
+        cursor.execute(*RECORDS.insertion(row))
     assert "append-only" not in str(refusal.value)
 
 
@@ -86,7 +86,7 @@ def test_the_rules_let_an_unforged_row_pass(record: Record):
     row.id = uuid4()
     row.number_in_conversation, row.previous_in_conversation = 2, "a" * 64
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, _parameters(row))
+        cursor.execute(*RECORDS.insertion(row))
     assert AuditRecord.objects.count() == 2
 
 

@@ -1,0 +1,12 @@
+"""The rows that a click waits for, by fixed SQL (decision 0009)."""
+
+from audit.fixed_sql import FixedSql
+from injections.models.audio_clip import AudioClip
+from injections.models.dispatch_attempt import DispatchAttempt
+from injections.models.injection_request import InjectionRequest
+from injections.models.live_call import LiveCall
+
+CALLS = FixedSql(LiveCall)
+CLIPS = FixedSql(AudioClip)
+INJECTIONS = FixedSql(InjectionRequest)
+ATTEMPTS = FixedSql(DispatchAttempt)
