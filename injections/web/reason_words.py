@@ -24,6 +24,7 @@ WORDS: Final = {
     "consent_withdrawn": "Consent withdrawn",
     "on_hold": "The caller is on hold",
     "secure_pause": "Card data is being taken",
+    "breaker_open": "Requests to Genesys Cloud are held back",
 }
 _REMEDIES: Final = {
     "attributes_missing": _ASK_FOR_CONSENT,

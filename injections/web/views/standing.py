@@ -58,11 +58,6 @@ def _feed() -> selectors.Feed:
     return known
 
 
-def forget_feed() -> None:
-    """Ask the database again with the next strip."""
-    _feeds.clear()
-
-
 @only("GET")
 @requires(Action.WORK_BREAKER)
 def breaker(request: HttpRequest) -> HttpResponse:

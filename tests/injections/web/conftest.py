@@ -15,7 +15,7 @@ from injections.genesys.budget import BudgetState
 from injections.models import LiveCall, Queue
 from injections.roles import Role
 from injections.shared_state import StateUnavailable
-from injections.web.views.standing import forget_feed
+from injections.web.views import standing
 from tests.factories import AudioClipFactory, LiveCallFactory, QueueFactory, UserFactory
 from tests.support.portal import PortalProcess
 
@@ -27,7 +27,7 @@ CARDS = "5e9d2c00-cccc-4d4d-8e8e-0000000000c3"  # a queue of the demo
 def _a_gate_of_its_own(settings: Any, tmp_path: Path) -> None:
     """Breaker closed, budget full, nothing remembered: whatever an earlier test did to the platform."""
     settings.PORTAL_DATA_DIR = tmp_path
-    forget_feed()
+    standing._feeds.clear()
 
 
 @pytest.fixture

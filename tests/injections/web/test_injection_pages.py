@@ -10,6 +10,7 @@ from django.utils import timezone
 from injections.lifecycle import Status
 from injections.models import DispatchAttempt, InjectionRequest
 from injections.models.dispatch_attempt import AttemptOutcome
+from injections.reasons import reason
 from injections.roles import Role
 from tests.factories import InjectionFactory
 from tests.injections.web.conftest import HTMX
@@ -191,3 +192,17 @@ def test_no_stage_of_a_refused_barge_sounds_as_if_it_were_done_or_still_to_come(
     assert spoken_stages(page) == [
         f"{word}, not reached: –" for word in ("Checked", "Sent", "Accepted", "Ended")
     ]
+
+
+def test_what_is_held_back_by_hand_is_not_laid_to_the_platform(browser_of: Any):
+    InjectionFactory(status=Status.QUEUED, reason_code="breaker_open", error=reason("breaker_open").sentence)
+    page = browser_of(Role.COMPLIANCE).get("/injections/").content.decode()
+    assert "Requests to Genesys Cloud are held back" in page
+    assert "failing" not in page
+
+
+def test_the_code_stands_on_the_page_of_details_alone(supervisor: Client):
+    made = an_unknown(requested_by=supervisor.user)  # type: ignore[attr-defined]
+    panel = supervisor.get(f"/calls/{made.conversation_id}/?injection={made.pk}").content.decode()
+    assert "outcome_unknown" not in panel
+    assert "outcome_unknown" in supervisor.get(f"/injections/{made.pk}/").content.decode()
