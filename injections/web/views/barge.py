@@ -215,10 +215,11 @@ def _objection(call: LiveCall, form: ArmForm) -> str:
 
 
 def _record_arming(code: str, *, form: ArmForm, call: LiveCall, by: Caller) -> None:
+    into = f"{call.agent_name}'s call" if call.agent_name else "a call without an agent"
     record_refusal(
         action="barge.arm",
         code=code,
-        summary=f"{by.actor.name} could not arm a barge into {call.agent_name or 'a'}'s call: {reason(code).sentence}.",
+        summary=f"{by.actor.name} could not arm a barge into {into}: {reason(code).sentence}.",
         subject=Subject(conversation_id=call.pk, participant_id=call.agent_participant_id),
         details={"fields": sorted(form.errors)},
         by=by,

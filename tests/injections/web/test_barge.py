@@ -184,6 +184,15 @@ def test_a_forged_arming_of_a_blocked_call_is_refused_and_recorded(
     assert records("barge.arm")[0].reason_code == code
 
 
+def test_the_record_of_a_refused_arming_names_the_call_also_without_an_agent(
+    supervisor: Client, call: LiveCall, choice: Choice
+):
+    sent = choice()
+    LiveCall.objects.update(agent_name="", agent_participant_id=None)
+    supervisor.post(at(call, "arm/"), sent)
+    assert " into a call without an agent: " in records("barge.arm")[0].summary
+
+
 def test_a_call_with_a_recording_in_it_cannot_be_armed(supervisor: Client, call: LiveCall, choice: Choice):
     InjectionFactory(conversation_id=call.pk)
     assert supervisor.post(at(call, "arm/"), choice()).status_code == 409

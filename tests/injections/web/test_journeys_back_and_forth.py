@@ -154,6 +154,39 @@ def test_what_was_sent_and_taken_does_not_come_back(
     assert page.input_value("#title") == ""
 
 
+def test_a_double_click_is_one_decision(portal: PortalProcess, page: Any, sign_in: Any, recording: Path):
+    sign_in("audioadmin")
+    page.goto(f"{portal.url}/clips/upload/")
+    page.set_input_files("#file", recording)
+    page.fill("#title", "Clicked twice")
+    page.fill("#transcript", "Said.")
+    page.dblclick("button:text-is('Upload')")
+    page.wait_for_selector("h1:has-text('Clicked twice')")
+    at = page.url
+    page.context.clear_cookies()
+    sign_in("approver")
+    page.goto(at)
+    page.dblclick("button:text-is('Approve')")
+    page.wait_for_selector(".tag:has-text('Approved')")
+
+
+def test_a_page_of_somebody_who_is_no_longer_logged_in_makes_way_at_once(
+    portal: PortalProcess, page: Any, sign_in: Any
+):
+    sign_in("supervisor")
+    other = page.context.new_page()
+    asked: list[str] = []
+    page.on("response", lambda answer: asked.append(answer.url) if answer.status == 403 else None)
+    other.goto(f"{portal.url}/login/")
+    other.fill("#id_username", "compliance")
+    other.fill("#id_password", portal.password)
+    other.press("#id_password", "Enter")
+    page.bring_to_front()
+    page.wait_for_url(f"{portal.url}/injections/")
+    page.wait_for_timeout(1500)
+    assert len(asked) <= 2  # each is a record of the log
+
+
 def test_a_part_that_renews_itself_says_nothing_twice(page: Any, sign_in: Any, new_call: Any):
     new_call("Quiet Quentin")
     sign_in("supervisor")
@@ -176,9 +209,9 @@ def test_the_focus_stays_where_the_pressed_button_was(page: Any, sign_in: Any, n
     sign_in("supervisor")
     arm(page, "Waiting Wanda")
     page.click("#fire")
-    page.focus("#cancel-injection")
-    page.keyboard.press("Enter")
+    page.dblclick("#cancel-injection")
     page.wait_for_selector("#result .what:focus")
+    assert page.locator("#notice").inner_text() == ""
     assert "cancelled" in page.evaluate("document.activeElement.textContent")
     page.context.clear_cookies()
     sign_in("admin")

@@ -80,6 +80,25 @@
     }
   });
 
+  // Somebody else has logged in here, or a role was taken away: the page as a whole is no longer theirs.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (!isPoll(event) || ![403, 404].includes(event.detail.xhr.status)) return;
+    event.preventDefault();
+    location.reload();
+  });
+
+  // A second click on a button that leaves the page is no second act.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if ("sent" in form.dataset) event.preventDefault();
+    form.dataset.sent = "";
+  });
+
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
+  });
+
   document.addEventListener("htmx:sendError", (event) => {
     isLineDown = true;
     if (event.detail.requestConfig.path.endsWith("/fire/")) isFireLost = true;
