@@ -82,7 +82,8 @@ class LevelMeter:
     def levels(self) -> Levels:
         """Return the levels of everything added so far."""
         best = self.best_channel()
-        powers = np.concatenate(self._mono_powers if best is None else self._channel_powers)[:, best or 0]
+        measured, column = (self._mono_powers, 0) if best is None else (self._channel_powers, best)
+        powers = np.concatenate(measured)[:, column]
         level, active = active_level(powers)
         head, tail = _silence(powers, level)
         speech_dbfs = decibels(level)

@@ -13,6 +13,7 @@ Listener = Callable[[Call], None]
 _SHORTEST_CALL_S, _LONGEST_CALL_S = 120.0, 900.0
 _FORGET_AFTER_S = 60.0
 _SHARE_OF_CALLS_RINGING = 0.08
+_USUAL_SIZE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,9 @@ class Centre:
     def _receive_arrivals(self, now: datetime) -> None:
         if now < self._next_arrival_at or sum(1 for _ in self.live_calls()) >= self._size:
             return
-        self._next_arrival_at = now + timedelta(seconds=self._rng.uniform(0.2, 3) / self._speed)
+        # A larger centre loses more calls in the same time, and has to get as many.
+        gap = self._rng.uniform(0.2, 3) * min(1, _USUAL_SIZE / self._size) / self._speed
+        self._next_arrival_at = now + timedelta(seconds=gap)
         self.announce(self.add(answered=False))
 
     def _forget_old(self, now: datetime) -> None:

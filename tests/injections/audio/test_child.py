@@ -187,19 +187,33 @@ def test_whatever_becomes_of_the_child_is_a_refusal(masters, tmp_path, monkeypat
     ],
 )
 def test_a_child_that_lies_is_not_believed(masters, tmp_path, monkeypatch, lie):
-    program = f"""
-        {child._PROGRAM}
-        import json
-        r = json.load(open('result.json')); a = r['analysis']
-        {lie}
-        json.dump(r, open('result.json', 'w'))
-    """
-    monkeypatch.setattr(child, "_PROGRAM", textwrap.dedent(program))
+    monkeypatch.setattr(child, "_PROGRAM", saying(lie))
 
     with pytest.raises(AudioRefused) as refusal:
         child.analyse(masters["wav"], declared_name=None, out_dir=tmp_path)
 
     assert refusal.value.code == "analysis_failed"
+
+
+def test_a_child_that_says_something_else_that_could_be_so_is_believed(masters, tmp_path, monkeypatch):
+    # Or the lies above could be refused for how they are told.
+    monkeypatch.setattr(child, "_PROGRAM", saying("a['levels']['noise_dbfs'] = -77"))
+
+    analysis = child.analyse(masters["wav"], declared_name=None, out_dir=tmp_path)
+
+    assert analysis.levels.noise_dbfs == -77.0
+
+
+def saying(change):
+    """Make a child that examines as usual, then changes what it found."""
+    program = f"""
+        {child._PROGRAM}
+        import json
+        r = json.load(open('result.json')); a = r['analysis']
+        {change}
+        json.dump(r, open('result.json', 'w'))
+    """
+    return textwrap.dedent(program)
 
 
 def test_the_child_sees_none_of_the_secrets_of_its_parent(masters, tmp_path, monkeypatch):

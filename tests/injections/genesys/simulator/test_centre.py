@@ -29,9 +29,9 @@ class Life:
     def _hear(self, call: Call) -> None:
         self.announced.append((call.id, call.state, call.agent.held, call.secure_pause, call.agent.consent))
 
-    def passes(self, seconds: float) -> None:
-        for _ in range(round(seconds * 10)):
-            self.clock.now += timedelta(milliseconds=100)
+    def passes(self, seconds: float, *, tick_s: float = 0.1) -> None:
+        for _ in range(round(seconds / tick_s)):
+            self.clock.now += timedelta(seconds=tick_s)
             self.centre.tick()
 
 
@@ -69,6 +69,12 @@ def test_the_centre_keeps_its_size_while_calls_come_and_go(an_hour: Life):
     assert 50 <= len(live) <= 60
     ended = {key for key, state, *_ in an_hour.announced if state == "disconnected"}
     assert len(ended) > 50
+
+
+def test_a_large_centre_keeps_its_size_too():
+    life = Life(size=500)
+    life.passes(1200, tick_s=0.5)
+    assert 480 <= len(list(life.centre.live_calls())) <= 500
 
 
 def test_the_calls_kept_for_demos_are_never_touched(an_hour: Life):
