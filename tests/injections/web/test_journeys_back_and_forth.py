@@ -27,6 +27,20 @@ def lose_the_answer(route: Any) -> None:
     route.abort()
 
 
+def slowly(route: Any) -> None:
+    """Answer late enough for a second click."""
+    route.request.frame.page.wait_for_timeout(500)
+    route.continue_()
+
+
+def click_twice(page: Any, button: str) -> None:
+    """Click as fast as a hand does, before the answer is there."""
+    box = page.locator(f"button:text-is('{button}')").bounding_box()
+    for pause_ms in (150, 0):
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(pause_ms)
+
+
 def played(portal: PortalProcess, call: dict[str, Any]) -> int:
     return [one["conversationId"] for one in portal.simulator.interactions()].count(call["conversationId"])
 
@@ -160,14 +174,22 @@ def test_a_double_click_is_one_decision(portal: PortalProcess, page: Any, sign_i
     page.set_input_files("#file", recording)
     page.fill("#title", "Clicked twice")
     page.fill("#transcript", "Said.")
-    page.dblclick("button:text-is('Upload')")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.route("**/clips/upload/", slowly)
+    click_twice(page, "Upload")
     page.wait_for_selector("h1:has-text('Clicked twice')")
+    assert len(sent) == 1
+    sent.clear()
     at = page.url
     page.context.clear_cookies()
     sign_in("approver")
     page.goto(at)
-    page.dblclick("button:text-is('Approve')")
+    page.route("**/approve/", slowly)
+    click_twice(page, "Approve")
     page.wait_for_selector(".tag:has-text('Approved')")
+    assert sent[-1].endswith("/approve/")
+    assert sum(address.endswith("/approve/") for address in sent) == 1
 
 
 def test_a_page_of_somebody_who_is_no_longer_logged_in_makes_way_at_once(
