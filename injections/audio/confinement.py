@@ -26,6 +26,8 @@ def confine(limits: AudioLimits) -> bool:
     Call it while the process has one thread: Linux gives a user namespace to no other.
     """
     is_cut_off = _leave_network()
+    _gain_no_privileges()
+    _die_with_parent()  # behind the namespaces: Linux forgets it where a process gains rights
     _set(resource.RLIMIT_AS, limits.address_space_bytes, limits.address_space_bytes)
     # At the soft limit comes SIGXCPU, by which the parent knows the reason; at the hard one only SIGKILL.
     _set(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1)
@@ -44,11 +46,18 @@ def _set(which: int, soft: int, hard: int) -> None:
 
 
 def _leave_network() -> bool:
+    # A new network namespace is empty. Root may make one; others need a user namespace of their own with it.
     with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        # A new network namespace is empty. Root may make one; others need a user namespace of their own
-        # with it.
-        return any(libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
+        unshare = ctypes.CDLL(None).unshare
+        return any(unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
     return False
+
+
+def _die_with_parent() -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _gain_no_privileges() -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

@@ -160,7 +160,7 @@ def opened(path: Path, *, declared_name: str | None, limits: AudioLimits) -> Ite
     data = _read(path, limits)
     structure = identify_container(data)
     if structure.container not in limits.containers:
-        raise refused("unsupported_format", found=structure.container.capitalize())
+        raise refused("unsupported_format", found=structure.container.upper())
     if declared_name is not None:
         check_extension(declared_name, container=structure.container)
     with _decoder(path) as source:

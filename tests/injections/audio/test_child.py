@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,50 @@ def test_a_flac_full_of_frame_beginnings_costs_no_more_than_another(masters, cha
 
     # Not `analysis_timeout`. Of so many beginnings, one may have the right 16 bits of checksum by chance.
     assert refusal.value.code in {"truncated", "damaged"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
+def test_the_child_dies_with_its_parent(masters, tmp_path):
+    note = tmp_path / "pid"
+    slow = f"""
+        import sys; sys.path.insert(0, sys.argv[1])
+        import os, pathlib, time
+        from injections.audio.confinement import confine
+        from injections.audio.limits import AudioLimits
+        confine(AudioLimits())
+        pathlib.Path({str(note)!r}).write_text(f"{{os.getpid()}}.")
+        time.sleep(30)
+    """
+    program = f"""
+        import sys; sys.path.insert(0, {str(ROOT)!r})
+        from pathlib import Path
+        from injections.audio import child
+        child._PROGRAM = {textwrap.dedent(slow)!r}
+        child.analyse(Path({str(masters["wav"])!r}), declared_name=None, out_dir=Path({str(tmp_path)!r}))
+    """
+    parent = subprocess.Popen([sys.executable, "-I", "-c", textwrap.dedent(program)])
+    try:
+        wait_until(lambda: note.exists() and note.read_text().endswith("."))
+    finally:
+        parent.kill()
+        parent.wait()
+
+    wait_until(lambda: not is_running(int(note.read_text()[:-1])))
+
+
+def is_running(pid):
+    """Say whether a process exists and is not merely waiting for somebody to ask how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
 
 
 def test_a_child_without_enough_memory_is_a_refusal(masters, tmp_path):

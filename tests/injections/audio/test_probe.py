@@ -89,7 +89,7 @@ def test_what_another_encoder_wrote_is_accepted(tmp_path, masters, arguments, co
 def test_a_container_that_is_not_taken_is_refused_however_it_is_named(masters, name):
     limits = AudioLimits(containers=("wav", "mp3", "ogg"))
 
-    with pytest.raises(AudioRefused, match="Flac is not a format that can be used here") as refusal:
+    with pytest.raises(AudioRefused, match="FLAC is not a format that can be used here") as refusal:
         probe(masters["flac"], declared_name=name, limits=limits)
 
     assert refusal.value.code == "unsupported_format"
