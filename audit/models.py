@@ -1,6 +1,9 @@
-"""The record and the refusal to change it. Rows come into being in `services.append` only."""
+"""The record, its place in the log, and the refusal to change either.
 
-from typing import ClassVar, NoReturn
+Records come into being in `services.append` only, everything else here in `sealing`.
+"""
+
+from typing import ClassVar, NoReturn, TypeVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -24,7 +27,10 @@ def _refuse(*args: object, **kwargs: object) -> NoReturn:
     raise AppendOnly
 
 
-class RecordQuerySet(models.QuerySet["AuditRecord"]):
+_Row_co = TypeVar("_Row_co", bound=models.Model, covariant=True)
+
+
+class ReadOnlyQuerySet(models.QuerySet[_Row_co]):
     """Reads like any other, and writes nothing. Its asynchronous methods call these, and fail alike."""
 
     create = _refuse
@@ -36,6 +42,10 @@ class RecordQuerySet(models.QuerySet["AuditRecord"]):
     _update = _refuse
     delete = _refuse
     _raw_delete = _refuse
+
+
+class RecordQuerySet(ReadOnlyQuerySet["AuditRecord"]):
+    """Records."""
 
 
 def _no_longer_than(field: str, limit: int) -> models.CheckConstraint:
@@ -160,3 +170,108 @@ class AuditRecord(models.Model):
     def delete(self, *args: object, **kwargs: object) -> NoReturn:
         """Refuse."""
         raise AppendOnly
+
+
+class _Sealed(models.Model):
+    """What the sealer alone writes, in SQL of its own; never changed afterwards."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refuse."""
+        raise AppendOnly
+
+    def save_base(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refuse: `loaddata` comes this way."""
+        raise AppendOnly
+
+    def delete(self, *args: object, **kwargs: object) -> NoReturn:
+        """Refuse."""
+        raise AppendOnly
+
+
+class AuditPending(_Sealed):
+    """Outbox: a record that has no place in the log yet. A trigger writes it, the sealer removes it."""
+
+    record_id = models.UUIDField(primary_key=True)
+
+    objects = ReadOnlyQuerySet["AuditPending"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.record_id)
+
+
+class AuditLeaf(_Sealed):
+    """The place of a record in the log: contiguous from 0, given once."""
+
+    index = models.BigIntegerField(primary_key=True)
+    record_id = models.UUIDField(unique=True)
+    leaf_hash = models.CharField(max_length=HASH_LENGTH)
+
+    objects = ReadOnlyQuerySet["AuditLeaf"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(index__gte=0), name="audit_leaf_index_from_0"),
+            models.CheckConstraint(
+                condition=Q(Exact(Length(F("leaf_hash")), HASH_LENGTH)), name="audit_leaf_hash_length"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.index}"
+
+
+class AuditNode(_Sealed):
+    """The root of a full subtree of 256^level leaves, level 1 and up: with the leaves, the tiles of C2SP tlog-tiles."""
+
+    pk = models.CompositePrimaryKey("level", "index")
+    level = models.PositiveSmallIntegerField()
+    index = models.BigIntegerField()
+    node_hash = models.CharField(max_length=HASH_LENGTH)
+
+    objects = ReadOnlyQuerySet["AuditNode"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(level__gte=1, index__gte=0), name="audit_node_place"),
+            models.CheckConstraint(
+                condition=Q(Exact(Length(F("node_hash")), HASH_LENGTH)), name="audit_node_hash_length"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.level}/{self.index}"
+
+
+class AuditCheckpoint(_Sealed):
+    """What was signed: `note` is the checkpoint as it was handed out, the columns are copies of what it says."""
+
+    size = models.BigIntegerField(primary_key=True)
+    root_hash = models.CharField(max_length=HASH_LENGTH)
+    note = models.TextField()
+    stored_at = models.DateTimeField(help_text="The sealer's clock.")
+
+    objects = ReadOnlyQuerySet["AuditCheckpoint"].as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(size__gte=1), name="audit_checkpoint_size_from_1"),
+            models.CheckConstraint(
+                condition=Q(Exact(Length(F("root_hash")), HASH_LENGTH)), name="audit_checkpoint_root_length"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.size}"

@@ -5,7 +5,7 @@ When their text changes, add a migration like this one with the new digest (a te
 
 from django.db import migrations
 
-GUARDS = "3332776abad02d41b8db31b90491d44be4f361a1318b795403ac2675bbd2bf79"
+GUARDS = "c46f3a23f0dad864f7b5640ec435f1dcb8f9f0ed1de459cc180003d88322a070"
 
 
 class Migration(migrations.Migration):

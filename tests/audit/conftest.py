@@ -1,12 +1,17 @@
 """Fixtures of the audit log's tests."""
 
+import math
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from audit.entry import Entry
+from audit.places import Places, places
+from audit.sealer import Sealer
 from tests.audit.desk import logged_in
 from tests.audit.flush import flush_past_the_guards  # noqa: F401  a fixture
 from tests.audit.samples import entry_of
@@ -31,3 +36,23 @@ def record(db: None) -> Callable[..., Any]:
 def officer(db: None, django_user_model: Any) -> Client:
     """Return a browser of somebody who may read the log."""
     return logged_in(django_user_model, "grace", "view_auditrecord")
+
+
+@pytest.fixture
+def log_places(settings: Any, tmp_path: Path) -> Places:
+    """Return places of the log's own files that this test alone uses."""
+    settings.AUDIT_DIR = tmp_path / "audit"
+    settings.AUDIT_ANCHOR_FILE = tmp_path / "elsewhere" / "anchors"
+    return places()
+
+
+@pytest.fixture
+def seal(log_places: Places, db: None) -> Callable[[], None]:
+    """Return what seals, signs and anchors all that waits. No heartbeat: a test counts its own records."""
+
+    def seal_all() -> None:
+        sealer = Sealer(log_places, stop=threading.Event())
+        sealer._beat_due = math.inf
+        assert sealer.run_once()
+
+    return seal_all

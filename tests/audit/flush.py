@@ -20,7 +20,8 @@ def suspended(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Take the guards away and put them back. Nothing but a test may do this."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(f"ALTER TABLE {guards.TABLE} DISABLE TRIGGER USER")
+            for table in guards.TABLES:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         else:
             for name in guards.SQLITE_TRIGGERS:
                 cursor.execute(f"DROP TRIGGER IF EXISTS {name}")

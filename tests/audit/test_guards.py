@@ -170,7 +170,7 @@ def test_a_connection_that_lets_replace_pass_unseen_is_named():
         (
             "CREATE OR REPLACE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql"
             " AS 'BEGIN RETURN NEW; END'",
-            ["audit_no_change", "audit_no_truncate"],
+            [name for name, row in guards.POSTGRESQL_TRIGGERS.items() if row[3] == "audit_refuse_change"],
         ),
     ],
     ids=["disabled", "not always", "delete let pass", "never true", "empty function"],
@@ -199,7 +199,9 @@ def test_a_migration_puts_the_guards_back():
 def test_a_table_that_was_remade_by_a_migration_lost_its_guards_and_has_them_back():
     with connection.schema_editor() as editor:
         editor._remake_table(AuditRecord)
-    assert guards.missing_guards(connection) == list(guards.SQLITE_TRIGGERS)
+    lost = [name for name, sql in guards.SQLITE_TRIGGERS.items() if f" ON {TABLE}\n" in sql]
+    assert len(lost) == 5
+    assert guards.missing_guards(connection) == lost
     call_command("migrate", "audit", skip_checks=True, verbosity=0)
     assert guards.missing_guards(connection) == []
 

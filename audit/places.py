@@ -1,0 +1,46 @@
+"""Where the log keeps what may not stand in its database: keys, what was signed, what was verified, anchors."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Paths, none of which needs to exist."""
+
+    folder: Path
+    signing_key: Path
+    anchors: Path
+
+    @property
+    def public_keys(self) -> Path:
+        """Return the file of the keys by which the log is verified, one on each line; anybody may read it."""
+        return self.folder / "public_keys"
+
+    @property
+    def signed(self) -> Path:
+        """Return the file of the last checkpoint that was signed here."""
+        return self.folder / "signed"
+
+    @property
+    def verified(self) -> Path:
+        """Return the file that says how far the log was verified."""
+        return self.folder / "verified"
+
+    @property
+    def lock(self) -> Path:
+        """Return the file that whoever seals on this machine holds."""
+        return self.folder / "sealer.lock"
+
+
+def places() -> Places:
+    """Return the paths that the settings AUDIT_DIR, AUDIT_SIGNING_KEY_FILE and AUDIT_ANCHOR_FILE choose."""
+    given = getattr(settings, "AUDIT_DIR", "")
+    folder = Path(given) if given else Path(settings.PORTAL_DATA_DIR) / "audit"
+    return Places(
+        folder=folder,
+        signing_key=Path(getattr(settings, "AUDIT_SIGNING_KEY_FILE", "") or folder / "signing_key"),
+        anchors=Path(getattr(settings, "AUDIT_ANCHOR_FILE", "") or folder / "anchors"),
+    )
