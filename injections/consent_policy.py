@@ -44,4 +44,5 @@ def decide(state: CallState, *, key: str) -> ConsentDecision:
         consent = consent_reason(state.participant.custom_attributes, key=key)
         if consent is not None:
             reasons.append(consent)
+    reasons.extend(state.hindrances or ())
     return ConsentDecision(allowed=not reasons, reasons=tuple(reasons))

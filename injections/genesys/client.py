@@ -1,9 +1,9 @@
 """The authorised client: every request with a token, one refresh on a 401, errors that carry decisions."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from . import activity
@@ -19,6 +19,7 @@ COMMAND_BODY_TIMEOUT_S = 1.0
 WARM_CONNECTIONS = 3
 ACTIVITY_PAGE_SIZE = 100
 ACTIVITY_MAX_PAGES = 50
+T = TypeVar("T")
 
 
 class GenesysClient:
@@ -71,6 +72,10 @@ class GenesysClient:
             running.result()  # its error, if it has one, speaks of the conversation and comes first
             raise
         return running.result(), answer
+
+    def meanwhile(self, function: Callable[[], T]) -> "Future[T]":
+        """Run `function` beside whatever the caller does next."""
+        return self._threads.submit(function)
 
     def ask(self, method: str, path: str, *, json: Any) -> Any:
         """Send what has no effect on a call (a query, a subscription); return the JSON object answered."""

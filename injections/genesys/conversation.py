@@ -69,6 +69,18 @@ def parse_conversation(
     return _state(raw, parties=parties, agent=agent, caller=caller, consent_key=consent_key)
 
 
+def hindrances_of(call: LiveCallState | None) -> tuple[str, ...]:
+    """Return what forbids a barge beside state and consent, the gravest first; nothing for a call that is over."""
+    if call is None:
+        return ()
+    found = {
+        "secure_pause": call.secure_pause,
+        "on_hold": call.held or call.confined,
+        "call_busy": call.barged_by is not None,
+    }
+    return tuple(code for code, holds in found.items() if holds)
+
+
 def _state(
     raw: Mapping[str, Any], *, parties: list[_Party], agent: _Party, caller: _Party, consent_key: str
 ) -> LiveCallState:

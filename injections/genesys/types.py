@@ -30,11 +30,16 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """Both answers that a decision needs. None means that the platform answered 404."""
+    """The answers that a decision needs. None means that the platform answered 404.
+
+    `hindrances` are what else forbids it (`secure_pause`, `on_hold`, `call_busy`); None when that was not asked for, or
+    is not shown by this platform.
+    """
 
     conversation: Conversation | None
     participant: Participant | None
     correlation_ids: tuple[str, ...]
+    hindrances: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

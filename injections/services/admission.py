@@ -1,7 +1,8 @@
 """Whether a recording may go into a call by the portal's own rules: scope, recording, hold, secure pause.
 
 Asked when a request comes in and again before each try. What only the platform knows (is the call active, does
-consent hold) is asked of it at dispatch: see `consent_policy`.
+consent hold) is asked of it at dispatch: see `consent_policy`. So are hold, secure pause and barges, where the board
+knows nothing of them or its word is old.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from injections.models import AudioClip, LiveCall
 from injections.reasons import reason
 from injections.roles import Action
 
+# What the board knows of hold, secure pause and barges is good for this long; then the platform is asked for them.
+FRESH: Final = timedelta(seconds=10)
 # Two snapshots missed: the page that the supervisor looked at may be wrong about hold and secure pause.
 OLDEST_VIEW: Final = timedelta(seconds=30)
 
@@ -54,6 +57,11 @@ def objection(
     return Objection(code, _sentence(code, call))
 
 
+def is_fresh(call: LiveCall | None, *, now: datetime) -> bool:
+    """Tell whether what is known of hold, secure pause and barges is young enough to act on."""
+    return call is not None and now - call.seen_at <= FRESH
+
+
 def _caller_objection(*, call: LiveCall | None, is_from_page: bool, by: Caller) -> str | None:
     if not by.may(Action.BARGE if is_from_page else Action.INJECT_BY_API):
         return "not_permitted"
@@ -67,12 +75,13 @@ def _call_objection(
 ) -> str | None:
     if call is None:
         return "call_not_active" if is_from_page else None
-    if call.is_secure_paused:
-        return "secure_pause"
-    if call.is_held:
-        return "on_hold"
-    if call.barged_by:
-        return "call_busy"
+    if is_fresh(call, now=now):  # else the platform is asked for these at dispatch
+        if call.is_secure_paused:
+            return "secure_pause"
+        if call.is_held:
+            return "on_hold"
+        if call.barged_by:
+            return "call_busy"
     if is_from_page and (
         call.version != seen_version
         or call.agent_participant_id != participant_id

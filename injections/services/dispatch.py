@@ -23,7 +23,7 @@ from injections.lifecycle import WAITING, Status
 from injections.models import DispatchAttempt, InjectionRequest
 from injections.models.fixed import CALLS
 from injections.reasons import reason
-from injections.services.admission import Objection, objection
+from injections.services.admission import Objection, is_fresh, objection
 from injections.services.handover import holding
 from injections.services.stopwatch import Stopwatch
 from injections.services.transitions import explained, move
@@ -57,7 +57,8 @@ def dispatch_injection(
     if taken.update(lease_token=uuid4(), lease_until=now + CHECK_LEASE) != 1:
         return None
     injection = InjectionRequest.objects.select_related("clip", "queue").get(pk=injection_id)
-    hold = gate.ask()
+    is_view_fresh = is_fresh(CALLS.get(injection.conversation_id), now=now)
+    hold = gate.ask(requests=requests_a_try(is_view_fresh=is_view_fresh))
     if hold is not None:
         hold_back(injection, hold, by=by)
         return injection
@@ -65,12 +66,19 @@ def dispatch_injection(
     dispatch_taken(
         injection=injection,
         look=lambda: wiring.driver().fetch_call_state(
-            conversation_id=injection.conversation_id, participant_id=injection.participant_id
+            conversation_id=injection.conversation_id,
+            participant_id=injection.participant_id,
+            with_hindrances=not is_view_fresh,
         ),
         stopwatch=Stopwatch(elapsed_ms=elapsed_ms) if stopwatch is None else stopwatch,
         by=by,
     )
     return injection
+
+
+def requests_a_try(*, is_view_fresh: bool) -> int:
+    """Return how many requests one try makes: call, participant, command, and hindrances where the board is behind."""
+    return gate.REQUESTS_A_TRY if is_view_fresh else gate.REQUESTS_A_TRY + 1
 
 
 def dispatch_taken(
@@ -237,6 +245,8 @@ def _evidence(state: CallState) -> dict[str, Any]:
         "consent_key": key,
         "consent_value": None if attributes is None else attributes.get(key),
         "has_attributes": attributes is not None,
+        # Null: not asked, since the board knew it seconds ago, or not shown by this platform.
+        "hindrances": None if state.hindrances is None else list(state.hindrances),
         "policy_version": POLICY_VERSION,
         "correlation_ids": list(state.correlation_ids),
     }

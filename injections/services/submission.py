@@ -22,8 +22,8 @@ from injections.lifecycle import WAITING, Status
 from injections.models import AudioClip, InjectionRequest, LiveCall
 from injections.models.fixed import CALLS, INJECTIONS
 from injections.reasons import reason
-from injections.services.admission import Objection, objection
-from injections.services.dispatch import Look, dispatch_injection, dispatch_taken
+from injections.services.admission import Objection, is_fresh, objection
+from injections.services.dispatch import Look, dispatch_injection, dispatch_taken, requests_a_try
 from injections.services.stopwatch import Stopwatch
 from injections.services.tries import CHECK_LEASE, hold_back
 
@@ -86,10 +86,13 @@ def inject(
     call = CALLS.get(command.conversation_id)
     against = _objection(command, call=call, now=now, by=by)
     # Both questions go out while the wish is being written down: they change nothing, and the commit costs no time.
-    hold = None if against is not None else gate.ask()
+    is_view_fresh = is_fresh(call, now=now)
+    hold = None if against is not None else gate.ask(requests=requests_a_try(is_view_fresh=is_view_fresh))
     if hold is not None and _is_queue_full():
         hold, against = None, Objection("queue_full", reason("queue_full").sentence)
-    look = None if against is not None or hold is not None else _start_look(command)
+    look = (
+        None if against is not None or hold is not None else _start_look(command, is_view_fresh=is_view_fresh)
+    )
     stored = _store(command, call=call, against=against, key=key, fingerprint=fingerprint, now=now, by=by)
     if look is not None and (stored.is_replay or stored.injection.status != Status.REQUESTED):
         gate.give_back()
@@ -118,12 +121,13 @@ def _objection(command: Command, *, call: LiveCall | None, now: datetime, by: Ca
     )
 
 
-def _start_look(command: Command) -> Look:
+def _start_look(command: Command, *, is_view_fresh: bool) -> Look:
     driver = wiring.driver()
     future: Future[CallState] = _lookers().submit(
         driver.fetch_call_state,
         conversation_id=command.conversation_id,
         participant_id=command.participant_id,
+        with_hindrances=not is_view_fresh,
     )
     return future.result
 

@@ -10,8 +10,10 @@ from ..types import Accepted, CallState, PlayCommand
 class Driver(Protocol):
     """One way of playing a recording into a call. Every method raises GenesysError."""
 
-    def fetch_call_state(self, *, conversation_id: UUID, participant_id: UUID) -> CallState:
-        """Return the call and the participant as they are now. Changes nothing."""
+    def fetch_call_state(
+        self, *, conversation_id: UUID, participant_id: UUID, with_hindrances: bool = False
+    ) -> CallState:
+        """Return the call and the participant as they are now, and what hinders if asked for. Changes nothing."""
         ...
 
     def play(

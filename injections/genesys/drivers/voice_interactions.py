@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from ..client import GenesysClient
+from ..conversation import hindrances_of, parse_conversation
 from ..errors import Refused
 from ..payload import play_payload
 from ..transport import Answer
@@ -24,11 +25,17 @@ class VoiceInteractionsDriver:
     def __init__(self, client: GenesysClient) -> None:
         self._client = client
 
-    def fetch_call_state(self, *, conversation_id: UUID, participant_id: UUID) -> CallState:
+    def fetch_call_state(
+        self, *, conversation_id: UUID, participant_id: UUID, with_hindrances: bool = False
+    ) -> CallState:
         """Ask for call and participant at once (contract: Call state and consent). Changes nothing.
 
-        Raises GenesysError; an answer about another call or participant is Ambiguous.
+        The profile tells nothing of hold, secure pause and barges; `with_hindrances` asks the public API for them,
+        also at once. Raises GenesysError; an answer about another call or participant is Ambiguous.
         """
+        hindrances = (
+            self._client.meanwhile(lambda: self._hindrances(conversation_id)) if with_hindrances else None
+        )
         call = f"/api/v2/conversations/voice/{conversation_id}"
         of_call, of_participant = self._client.read_together(call, f"{call}/participants/{participant_id}")
         conversation = self._found(of_call, wanted=conversation_id)
@@ -39,6 +46,7 @@ class VoiceInteractionsDriver:
             correlation_ids=tuple(
                 found for found in map(correlation_of, (of_call, of_participant)) if found is not None
             ),
+            hindrances=None if hindrances is None else hindrances.result(),
         )
 
     def play(
@@ -90,6 +98,13 @@ class VoiceInteractionsDriver:
     def warm(self) -> None:
         """Fetch the token and open connections. Raises GenesysError."""
         self._client.warm()
+
+    def _hindrances(self, conversation_id: UUID) -> tuple[str, ...] | None:
+        try:
+            raw = self._client.fetch_conversation(str(conversation_id))
+        except Refused:
+            return None  # a gateway that offers the profile alone
+        return None if raw is None else hindrances_of(parse_conversation(raw))
 
     def _found(self, answer: Answer, *, wanted: UUID) -> dict[str, Any] | None:
         if answer.status == 404:

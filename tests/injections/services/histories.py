@@ -198,7 +198,9 @@ class StandIn:
     sent: list[Sent] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)  # ids of the interactions that it accepted
 
-    def fetch_call_state(self, *, conversation_id: UUID, participant_id: UUID) -> CallState:
+    def fetch_call_state(
+        self, *, conversation_id: UUID, participant_id: UUID, with_hindrances: bool = False
+    ) -> CallState:
         script = self.history.tries_under_way[-1]
         self.history.live(script.while_looking)
         if script.look == "dies":
