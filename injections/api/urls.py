@@ -12,7 +12,7 @@ urlpatterns = [
     path("inject", InjectView.as_view(), name="inject"),
     path("api/v1/injections/<uuid:injection_id>", InjectionView.as_view(), name="api_injection"),
     path("api/v1/events", EventsView.as_view(), name="api_events"),
-    path("webhooks/completion/<str:secret>", completion, name="completion"),
+    path("webhooks/completion/<path:secret>", completion, name="completion"),  # a secret may have slashes
     path("media/clips/<uuid:clip_id>/<str:token>/<str:name>", clip_media, name="clip_media"),
     path("clips/<uuid:clip_id>/audio", clip_audio, name="clip_audio"),
 ]

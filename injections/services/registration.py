@@ -1,6 +1,7 @@
 """The portal asks the platform to report the end of each interaction; without that it knows only half."""
 
 import logging
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db import transaction
@@ -19,8 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def receiver_address() -> str:
-    """Return the address of the portal's own receiver; its secret tells that the caller is the platform."""
-    return f"{settings.PORTAL_BASE_URL}{reverse('completion', args=[settings.COMPLETION_SECRET])}"
+    """Return the address of the portal's own receiver; its secret tells that the caller is the platform.
+
+    The secret may be any text: it is quoted whole, so that no proxy takes its slashes for the path's.
+    """
+    path = reverse("completion", args=["-"]).removesuffix("-")
+    return f"{settings.PORTAL_BASE_URL}{path}{quote(settings.COMPLETION_SECRET, safe='')}"
 
 
 def register_completion_webhook(*, by: Caller) -> bool:

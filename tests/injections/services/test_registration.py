@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from django.urls import resolve
 
 from audit.models import AuditRecord
 from injections import wiring
@@ -63,6 +65,15 @@ def test_the_receiver_is_registered_as_the_contract_says(platform: SimulatorProc
 def test_the_address_is_the_portal_s_own_and_holds_the_secret(settings: Any) -> None:
     settings.PORTAL_BASE_URL = "https://portal.example"
     assert receiver_address() == f"https://portal.example/webhooks/completion/{settings.COMPLETION_SECRET}"
+
+
+@pytest.mark.parametrize("secret", ["a/b//c", "/+==/", "?a=b#c", "50%2Fx%", "../..", "é 🔑"])
+def test_any_secret_comes_back_to_the_receiver(settings: Any, secret: str) -> None:
+    settings.COMPLETION_SECRET = secret
+    path = receiver_address().removeprefix(f"{settings.PORTAL_BASE_URL}/webhooks/completion/")
+    assert set("/?# ").isdisjoint(path)
+    match = resolve(f"/webhooks/completion/{unquote(path)}")  # as a server hands it to the application
+    assert (match.view_name, match.kwargs) == ("completion", {"secret": secret})
 
 
 def test_registering_again_changes_nothing(platform: SimulatorProcess) -> None:
