@@ -16,8 +16,8 @@ _DOUBT = (
     "The platform may have started the recording. It is not sent again; "
     "wait for its outcome, or listen into the call before you decide anything."
 )
-_UNVERIFIED = "Nothing was played. Try again; if it stays so, tell an administrator."
-_WAIT = "Nothing was played. It can be tried again."
+_UNVERIFIED = "Try again; if it stays so, tell an administrator."
+_WAIT = "It can be tried again."
 _REMEDIES = {
     400: "Nothing was played. Correct what is named, or tell an administrator.",
     401: "Ask an administrator to check the roles of the portal's client and whether it is still active.",
@@ -89,7 +89,7 @@ def correlation_of(answer: Answer) -> str | None:
 def error_of_failure(failure: ExchangeFailed, *, is_command: bool) -> GenesysError:
     """Return the error for an exchange without an answer."""
     if not failure.was_sent:
-        return NotSent(f"The platform could not be reached: {failure.reason}.", remedy=_WAIT)
+        return NotSent(f"The platform could not be reached: {failure.reason}.", remedy=_wait(is_command))
     return _doubtful(f"The platform gave no clear answer: {failure.reason}.", is_command=is_command)
 
 
@@ -110,12 +110,12 @@ def error_of_answer(answer: Answer, *, is_command: bool, now: datetime) -> Genes
     if answer.status == 429:
         return RateLimited(
             "The platform takes no more requests at the moment.",
-            remedy=_WAIT, retry_after=retry_after, correlation_id=correlation_id, status=429,
+            remedy=_wait(is_command), retry_after=retry_after, correlation_id=correlation_id, status=429,
         )  # fmt: skip
     if answer.status == 503:
         return Unavailable(
             "The platform is overloaded or under maintenance.",
-            remedy=_WAIT, retry_after=retry_after, correlation_id=correlation_id, status=503,
+            remedy=_wait(is_command), retry_after=retry_after, correlation_id=correlation_id, status=503,
         )  # fmt: skip
     if 400 <= answer.status < 500:
         return _refusal(answer, asked="command" if is_command else "request", correlation_id=correlation_id)
@@ -153,6 +153,11 @@ def login_failure(failure: ExchangeFailed) -> GenesysError:
     """Return the error for a token request without an answer: the command itself never left."""
     message = f"The platform's login service could not be reached: {failure.reason}."
     return NotSent(message, remedy=_WAIT)
+
+
+def _wait(is_command: bool) -> str:
+    """Return what to do; of a login or a question nobody expects that it plays something."""
+    return f"Nothing was played. {_WAIT}" if is_command else _WAIT
 
 
 def _doubtful(

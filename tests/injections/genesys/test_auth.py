@@ -255,5 +255,5 @@ def test_warm_opens_three_connections_to_the_api(server, make_client):
 
 def test_an_api_that_is_down_at_start_is_an_error_that_can_be_waited_for(server, make_client):
     client = make_client(make_config(f"http://127.0.0.1:{closed_port()}", login_url=server.url))
-    with pytest.raises(NotSent, match="the connection was refused"):
+    with pytest.raises(NotSent, match=r"the connection was refused\. It can be tried again\.$"):
         VoiceInteractionsDriver(client).warm()

@@ -203,7 +203,9 @@ def test_a_missing_right_to_read_is_a_refusal(server, ask):
 
 def test_an_unreachable_login_service_can_be_waited_for(server, ask):
     server.on("POST", "/oauth/token", reset)
-    assert unverified(ask, NotSent).retryable is True
+    error = unverified(ask, NotSent)
+    assert error.retryable is True
+    assert error.remedy == "It can be tried again."  # a login plays nothing: not a word of that
 
 
 def test_a_token_that_expired_costs_one_refresh_for_both_questions(server, ask):

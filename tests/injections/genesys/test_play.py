@@ -196,6 +196,7 @@ def test_a_refused_connection_sent_nothing(server, make_client):
     error = refusal_of(make_client(config), NotSent)
     assert (error.retryable, error.may_have_been_sent) == (True, False)
     assert "the connection was refused" in str(error)
+    assert error.remedy == "Nothing was played. It can be tried again."
 
 
 def test_an_unknown_host_sent_nothing(server, make_client):
