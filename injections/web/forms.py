@@ -135,7 +135,7 @@ class BoardFilterForm(forms.Form):
         error_messages={"invalid_choice": "This queue is not one of yours. Choose another."},
     )
     state = PickField(choices=[("", "Any state"), *STATES.items()], required=False)
-    sort = PickField(label="Order", choices=[("", "Longest first"), *SORTS.items()], required=False)
+    sort = PickField(label="Order", choices=list(SORTS.items()), required=False)
 
     def __init__(self, *args: Any, queues: QuerySet[Queue], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

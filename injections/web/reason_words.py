@@ -44,7 +44,7 @@ def why(code: str, error: str) -> str:
 def remedy(code: str) -> str:
     """Return the next step; what it means for the call is told beside it and not repeated here."""
     known = REASONS[code].remedy if code in REASONS else ""
-    return _REMEDIES.get(code, known).removeprefix("Nothing was played.").strip()
+    return _REMEDIES.get(code, known).replace("Nothing was played.", "").strip()
 
 
 def of_an_upload(message: str) -> str:

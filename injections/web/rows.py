@@ -16,7 +16,7 @@ from injections.web.verdicts import STATE_WORDS, Badge, is_stale, state_badge, s
 from injections.web.words import clock, masked_number, seconds_since
 
 SORTS: Final = {
-    "longest": "Longest first",
+    "": "Longest first",
     "newest": "Newest first",
     "agent": "Agent A–Z",
     "queue": "Queue A–Z",
@@ -95,7 +95,7 @@ def board(*, narrowed: BoardFilter, now: datetime, by: Caller) -> Board:
     ]
     total = len(rows) if narrowed.queue is None else selectors.live_calls(by=by).count()
     shown = [row for row in rows if _is_wanted(row, narrowed)]
-    key, is_reverse = _ORDERS[narrowed.sort or "longest"]
+    key, is_reverse = _ORDERS[narrowed.sort]
     shown.sort(key=key, reverse=is_reverse)
     return Board(rows=shown, total=total)
 
@@ -134,7 +134,7 @@ def _is_ready(row: Row) -> bool:
 
 
 _ORDERS: Final[dict[str, tuple[Callable[[Row], Any], bool]]] = {
-    "longest": (lambda row: (not row.since, row.since, row.agent), False),
+    "": (lambda row: (not row.since, row.since, row.agent), False),
     "newest": (lambda row: (not row.since, row.since, row.agent), True),
     "agent": (lambda row: (row.agent.casefold(), row.since), False),
     "queue": (lambda row: (row.where.casefold(), row.since), False),

@@ -94,7 +94,7 @@ def _watcher(summary: StatusSummary) -> Line:
     calls = f"{summary.live_calls} live call{'' if summary.live_calls == 1 else 's'} known."
     if summary.feed.age_s is None:
         return _line(name, _CAUTION, "No snapshot", f"It has taken none yet. {calls}", "See whether it runs.")
-    age = f"Its word is {spoken(summary.feed.age_s)} old. {calls}"
+    age = f"What the board shows is {spoken(summary.feed.age_s)} old. {calls}"
     if summary.feed.is_late:
         return _line(
             name,

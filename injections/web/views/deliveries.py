@@ -56,7 +56,7 @@ def _list(request: HttpRequest, *, resent: int | None = None) -> HttpResponse:
         "filters": form,
         "rows": [_row(event, now=now) for event in shown],
         "older": urlencode(_query(request) | {"before": shown[-1].number}) if len(found) > len(shown) else "",
-        "is_first": asked.get("before") is None,
+        "newest": "" if asked.get("before") is None else "?" + urlencode({"state": asked.get("state") or ""}),
         "is_narrow": bool(asked.get("state")) or asked.get("before") is not None,
         "asked": urlencode(_query(request)),
         "resent": resent if resent is not None else _number(request.GET.get("resent", "")),

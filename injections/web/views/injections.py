@@ -39,8 +39,8 @@ def injections(request: HttpRequest) -> HttpResponse:
             {"injection": one, "badge": badge_of(one), "why": why(one.reason_code, one.error)}
             for one in shown
         ],
-        "older": _older(request, shown[-1]) if len(found) > len(shown) else "",
-        "is_first": narrowed.before is None,
+        "newest": "" if narrowed.before is None else _address(request),
+        "older": _address(request, before=shown[-1].pk) if len(found) > len(shown) else "",
         "is_narrow": any(request.GET.get(name) for name in ("status", "q", "day", "before")),
         "sees_all": caller.may(Action.SEE_ALL_INJECTIONS),
     }
@@ -161,6 +161,7 @@ def _context(found: InjectionRequest, *, by: Caller) -> dict[str, Any]:
     }
 
 
-def _older(request: HttpRequest, last: InjectionRequest) -> str:
+def _address(request: HttpRequest, **page: Any) -> str:
+    """Return the list as it is narrowed now, at its beginning or at another page."""
     query = {name: value for name in ("status", "q", "day") if (value := request.GET.get(name))}
-    return "?" + urlencode({**query, "before": last.pk})
+    return "?" + urlencode(query | page)

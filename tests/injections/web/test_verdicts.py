@@ -1,3 +1,4 @@
+import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -108,3 +109,22 @@ def test_information_that_is_a_little_late_is_said_but_does_not_block():
     checks = checklist(a_call(seen_at=NOW - timedelta(seconds=14)), is_busy=False, now=NOW)
     assert blocking(checks) is None
     assert checks[-1].words == "Information is being read again"
+
+
+STATES: dict[str, tuple[Any, Any]] = {
+    "state": ("connected", "alerting"),
+    "agent_participant_id": (uuid.uuid4(), None),
+    "consent_reason": ("", "consent_denied"),
+    "is_held": (False, True),
+    "is_secure_paused": (False, True),
+    "barged_by": ("", "Lee"),
+    "seen_at": (NOW, NOW - timedelta(seconds=31)),
+}
+
+
+@pytest.mark.parametrize("values", list(itertools.product(*STATES.values())))
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_the_board_says_yes_exactly_where_the_panel_lets_arm(values: tuple[Any, ...], is_busy: bool):
+    call = a_call(**dict(zip(STATES, values, strict=True)))
+    is_free = blocking(checklist(call, is_busy=is_busy, now=NOW)) is None
+    assert (verdict(call, is_busy=is_busy, now=NOW).words == "Yes") is is_free
