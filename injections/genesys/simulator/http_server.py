@@ -110,6 +110,7 @@ class _Connection:
             if not isinstance(head, h11.Request):
                 return None
             received_at = asyncio.get_running_loop().time()
+            _check_size(int(dict(head.headers).get(b"content-length", b"0")))
             body = await self._read_body()
         except h11.RemoteProtocolError as error:
             raise ApiError(400) from error
@@ -128,9 +129,7 @@ class _Connection:
         body = bytearray()
         while isinstance(event := await self._next_event(), h11.Data):
             body += event.data
-            if len(body) > MAX_BODY_BYTES:
-                length = f"Content-Length: {len(body)}, Maximum bytes: {MAX_BODY_BYTES}"
-                raise ApiError(413, message=f"The request is over the size limit. {length}")
+            _check_size(len(body))
         return bytes(body)
 
     async def hear_out(self) -> None:
@@ -192,3 +191,9 @@ class _Connection:
             return False
         self._h11.start_next_cycle()
         return True
+
+
+def _check_size(length: int) -> None:
+    if length > MAX_BODY_BYTES:
+        sizes = f"Content-Length: {length}, Maximum bytes: {MAX_BODY_BYTES}"
+        raise ApiError(413, message=f"The request is over the size limit. {sizes}")

@@ -83,8 +83,14 @@ def test_a_port_in_use_is_said_in_one_sentence():
 def test_a_body_that_is_too_large_is_refused(api: Api):
     answer = api.post("/api/v2/webhooks", data=b"x" * 6_000_000)
     assert (answer.status_code, answer.json()["code"]) == (413, "request.entity.too.large")
-    assert answer.json()["message"].endswith(", Maximum bytes: 3145728")
+    sizes = "Content-Length: 6000000, Maximum bytes: 3145728"
+    assert answer.json()["message"] == f"The request is over the size limit. {sizes}"
     assert answer.json()["contextId"] == answer.headers["ININ-Correlation-Id"]
+
+
+def test_a_body_that_grows_too_large_without_saying_so_is_refused(api: Api):
+    answer = api.post("/api/v2/webhooks", data=iter([b"x" * 1_000_000] * 6))
+    assert (answer.status_code, answer.json()["code"]) == (413, "request.entity.too.large")
 
 
 def said_to(simulator: SimulatorProcess, data: bytes) -> bytes:
