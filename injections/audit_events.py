@@ -1,6 +1,7 @@
 """From a change in the product to what the log says of it: who, what, when, where from, what came of it, why."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from injections import media
 from injections.callers import Caller
 from injections.lifecycle import Status
 from injections.models import AudioClip, InjectionRequest
+from injections.reasons import PARTLY_HEARD
 
 _SENTENCES: Final[Mapping[Status, str]] = {
     Status.REQUESTED: "{who} asked to play {what} into {where}.",
@@ -24,6 +26,7 @@ _SENTENCES: Final[Mapping[Status, str]] = {
     Status.COMPLETED: "{what} was played into {where}.",
     Status.UNCONFIRMED: "The end of {what} in {where} was never reported: {why}.",
 }
+_CUT_OFF: Final = "{what} was not played to its end in {where}: {why}."
 _OUTCOMES: Final[Mapping[Status, Outcome]] = {
     Status.REFUSED: "refused",
     Status.FAILED: "failed",
@@ -39,13 +42,23 @@ def recordable(details: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def injection_subject(injection: InjectionRequest) -> Subject:
-    """Return what a record about `injection` is about."""
+    """Return what a record about `injection` is about; the platform's own names for it are found by a search."""
     return Subject(
         conversation_id=injection.conversation_id,
         participant_id=injection.participant_id,
         clip_id=injection.clip_id,
         injection_id=injection.pk,
+        other=platform_names(
+            interaction=injection.interaction_id,
+            correlation=injection.correlation_id,
+        ),
     )
+
+
+def platform_names(*, interaction: str, correlation: str = "") -> str:
+    """Return the ids that the platform gave, in the form of `Subject.other`."""
+    names = {"interaction": interaction, "correlation": correlation}
+    return " ".join(f"{name}={value}" for name, value in names.items() if value)
 
 
 def injection_moved(
@@ -70,6 +83,27 @@ def injection_moved(
         before=None if before is None else {"status": before.value},
         after={"status": status.value},
         occurred_at=at,
+    )
+
+
+def injection_settled(
+    injection: InjectionRequest,
+    *,
+    before: Status | None,
+    details: Mapping[str, Any],
+    at: datetime,
+    by: Caller,
+) -> Entry:
+    """Return the record of a person's judgement: who found what, and why. Nobody takes it for a reported end."""
+    moved = injection_moved(injection, before=before, details=details, at=at, by=by)
+    found = "was played" if injection.status == Status.COMPLETED else "was not played"
+    what, where = _what_and_where(injection)
+    why = " ".join(str(details["reason_given"]).split()).rstrip(".")
+    return replace(
+        moved,
+        action="injection.settled",
+        outcome="done",
+        summary=f"{by.label} found that {what} {found} into {where}. Reason given: {why}.",
     )
 
 
@@ -134,14 +168,21 @@ def clip_changed(
 
 
 def _sentence(injection: InjectionRequest, status: Status, by: Caller) -> str:
-    agent = injection.agent_name
-    sentence = _SENTENCES[status].format(
+    what, where = _what_and_where(injection)
+    is_cut_off = status is Status.FAILED and injection.reason_code in PARTLY_HEARD
+    sentence = (_CUT_OFF if is_cut_off else _SENTENCES[status]).format(
         who=by.actor.name or "Somebody",
-        what="a recording" if injection.clip is None else f"“{injection.clip.title}”",
-        where=f"{agent}'s call" if agent else f"call {injection.conversation_id}",
+        what=what,
+        where=where,
         why=injection.error.rstrip("."),
     )
     return sentence[0].upper() + sentence[1:]
+
+
+def _what_and_where(injection: InjectionRequest) -> tuple[str, str]:
+    what = "a recording" if injection.clip is None else f"“{injection.clip.title}”"
+    agent = injection.agent_name
+    return what, f"{agent}'s call" if agent else f"call {injection.conversation_id}"
 
 
 def _sha256(clip: AudioClip, *, is_levelled: bool) -> str:

@@ -71,6 +71,11 @@ _ALL: Final = (
         "Give an https address whose path ends in .wav, .mp3 or .ogg.",
     ),
     Reason(
+        "unknown_recording",
+        "this portal has no recording at that address",
+        "Copy the address of an approved recording from its page.",
+    ),
+    Reason(
         "host_not_allowed", "the audio host is not on the allow-list", "Add the host to INJECT_AUDIO_HOSTS."
     ),
     Reason(
@@ -99,7 +104,31 @@ _ALL: Final = (
         "Nothing was played. Try again, or see the status page.",
     ),
     Reason("not_permitted", "your role may not do this", "Ask an administrator if you need it."),
-    Reason("bad_request", "the request cannot be understood", "Correct what the message names."),
+    Reason(
+        "not_authenticated",
+        "no valid token came with the request",
+        "Send Authorization: Token <token>. An administrator issues one with manage.py create_api_client.",
+    ),
+    Reason(
+        "bad_request",
+        "the request cannot be understood",
+        "Correct it as the message says and send it again. Nothing was played.",
+    ),
+    Reason(
+        "not_found",
+        "there is nothing at this address, or it is not yours",
+        "Check the address. An injection is shown to the client that asked for it.",
+    ),
+    Reason(
+        "too_many_requests",
+        "this client sends too many requests",
+        "Nothing was played. Wait as long as Retry-After says, then send it again.",
+    ),
+    Reason(
+        "database_away",
+        "the portal's database cannot be reached",
+        "Ask again with the same Idempotency-Key: what was already written down is not done twice.",
+    ),
     Reason(
         "duplicate_key",
         "this idempotency key was used for another request",
@@ -113,7 +142,7 @@ _ALL: Final = (
     Reason(
         "no_completion",
         "the platform accepted it but never reported its end",
-        "It was probably played. Compliance can settle it.",
+        "It may have been played. Compliance can settle it.",
     ),
     Reason(
         "playback_failed",
@@ -131,6 +160,8 @@ _ALL: Final = (
     ),
     Reason("cancelled_upstream", "the platform cancelled the playback", "It was stopped before its end."),
 )
+# With these a part of the recording may have been heard before it ended.
+PARTLY_HEARD: Final = frozenset({"playback_failed", "call_ended", "cancelled_upstream"})
 REASONS: Final = {reason.code: reason for reason in _ALL}
 
 

@@ -208,13 +208,10 @@ def settlement(injection: InjectionRequest) -> Settlement | None:
     is_by_hand = injection.reason_code == "settled_not_played" or is_played_by_word(injection)
     if not is_by_hand:
         return None
-    records = audit.search(
-        action=f"injection.{injection.status}", conversation_id=injection.conversation_id
-    ).filter(injection_id=injection.pk)
-    record = records.first()
-    details = {} if record is None else json.loads(record.body)["details"]
-    if record is None or "settled_as" not in details:
+    record = audit.search(action="injection.settled", injection_id=injection.pk).first()
+    if record is None:
         return None
+    details = json.loads(record.body)["details"]
     return Settlement(
         was_played=details["settled_as"] == "played",
         reason=details["reason_given"],

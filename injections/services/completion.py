@@ -4,7 +4,7 @@ Events come early (before the answer that names their interaction), late, twice,
 event or answer, commits first and matches afterwards: whichever of two is last sees the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from audit import services as audit
 from audit.entry import Actor, Entry, Source, Subject
+from injections.audit_events import injection_subject, platform_names
 from injections.callers import Caller
 from injections.lifecycle import SETTLEABLE, Status
 from injections.models import CompletionEvent, InjectionRequest
@@ -87,11 +88,10 @@ _PORTAL: Final = Source(where="completion event kept earlier")
 
 def _injection_of(event: CompletionEvent) -> InjectionRequest | None:
     rows = InjectionRequest.objects.select_related("clip").filter(status__in=sorted(SETTLEABLE))
-    named = rows.filter(interaction_id=event.interaction_id).first()
-    if named is not None:
-        return named
-    if InjectionRequest.objects.filter(interaction_id=event.interaction_id).exists():
-        return None  # its end is known already
+    of_this_name = InjectionRequest.objects.filter(interaction_id=event.interaction_id)
+    if of_this_name.exists():
+        # Nothing is settled by half a match: the call must be the same too. And what has ended stays as it ended.
+        return rows.filter(interaction_id=event.interaction_id, conversation_id=event.conversation_id).first()
     # Only a request whose answer was lost may be found by call and time, and only when no other can be meant: whatever
     # else was sent into this call since, or is on its way now, has a better claim to an event without a known id.
     sent = InjectionRequest.objects.select_related("clip").filter(
@@ -116,7 +116,9 @@ def _injection_of(event: CompletionEvent) -> InjectionRequest | None:
 def _events_of(injection: InjectionRequest) -> QuerySet[CompletionEvent]:
     events = CompletionEvent.objects.filter(injection__isnull=True)
     if injection.interaction_id:
-        return events.filter(interaction_id=injection.interaction_id)
+        return events.filter(
+            interaction_id=injection.interaction_id, conversation_id=injection.conversation_id
+        )
     if injection.status != Status.UNKNOWN or injection.sent_at is None:
         return events.none()
     return events.filter(
@@ -133,15 +135,11 @@ def match_recent_events(*, since: datetime, limit: int, source: Source) -> int:
         return 0
     # Strangers' events stay loose for good: one question for all of them, and work only where somebody waits.
     awaited = InjectionRequest.objects.filter(
-        Q(interaction_id__in=[event.interaction_id for event in loose], status__in=sorted(SETTLEABLE))
-        | Q(conversation_id__in=[event.conversation_id for event in loose], status__in=_ANSWER_LOST)
-    ).values_list("interaction_id", "conversation_id")
-    interactions = {interaction_id for interaction_id, _ in awaited}
-    calls = {conversation_id for _, conversation_id in awaited}
+        conversation_id__in=[event.conversation_id for event in loose], status__in=sorted(SETTLEABLE)
+    )
+    calls = set(awaited.values_list("conversation_id", flat=True))
     return sum(
-        match_event(event_id=event.pk, source=source)
-        for event in loose
-        if event.interaction_id in interactions or event.conversation_id in calls
+        match_event(event_id=event.pk, source=source) for event in loose if event.conversation_id in calls
     )
 
 
@@ -170,18 +168,36 @@ def _settle(injection: InjectionRequest, event: CompletionEvent, *, source: Sour
 
 
 def _record_reception(event: CompletionEvent, *, source: Source) -> None:
-    audit.append(
-        Entry(
-            action="completion.received",
-            outcome="done",
-            actor=_platform(source).actor,
-            source=source,
-            subject=Subject(conversation_id=event.conversation_id, participant_id=event.participant_id),
-            summary=f"The platform reported an interaction as {event.outcome}.",
-            details={"interaction_id": event.interaction_id, "event_id": event.event_id},
-            occurred_at=event.happened_at,
-        )
+    """Record that the event came; and with the injection that it names, when that was played into another call."""
+    received = Entry(
+        action="completion.received",
+        outcome="done",
+        actor=_platform(source).actor,
+        source=source,
+        subject=Subject(
+            conversation_id=event.conversation_id,
+            participant_id=event.participant_id,
+            other=platform_names(interaction=event.interaction_id),
+        ),
+        summary=f"The platform reported an interaction as {event.outcome}.",
+        details={"interaction_id": event.interaction_id, "event_id": event.event_id},
+        occurred_at=event.happened_at,
     )
+    audit.append(received)
+    for named in InjectionRequest.objects.filter(interaction_id=event.interaction_id).exclude(
+        conversation_id=event.conversation_id
+    ):
+        audit.append(
+            replace(
+                received,
+                action="completion.mismatched",
+                outcome="refused",
+                subject=injection_subject(named),
+                summary=f"The platform reported this interaction as {event.outcome}, but of another call; "
+                "nothing was changed.",
+                details={**received.details, "conversation_id": str(event.conversation_id)},
+            )
+        )
 
 
 def _platform(source: Source) -> Caller:

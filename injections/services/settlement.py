@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from injections.audit_events import injection_subject
+from injections.audit_events import injection_settled, injection_subject
 from injections.callers import Caller
 from injections.lifecycle import Status
 from injections.models import InjectionRequest
@@ -41,6 +41,7 @@ def settle_unknown(*, injection_id: UUID, outcome: str, reason: str, by: Caller)
             at=timezone.now(),
             only_from=UNSETTLED,
             details={"settled_as": outcome, "reason_given": reason},
+            record=injection_settled,
             by=by,
             **(explained("settled_not_played") if to is Status.FAILED else {"reason_code": "", "error": ""}),
         )

@@ -1,6 +1,6 @@
 """The one place where an injection changes its state: conditional UPDATE, record and outbox in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from audit import services as audit
+from audit.entry import Entry
 from injections.audit_events import injection_moved
 from injections.callers import Caller
 from injections.lifecycle import ENDED, OCCUPYING, WAITING, Status, sources_of
@@ -30,12 +31,14 @@ def move(
     lease: UUID | None = None,
     only_from: frozenset[Status] | None = None,
     details: Mapping[str, Any] | None = None,
+    record: Callable[..., Entry] = injection_moved,
     by: Caller,
     **changes: Any,
 ) -> bool:
     """Move `injection` to the status `to`; return False, having changed nothing, when it is not there to be moved.
 
-    Must run inside a transaction of the caller. With `lease` only the holder of that lease moves it.
+    Must run inside a transaction of the caller. With `lease` only the holder of that lease moves it. `record` makes
+    the entry of the log, where the move alone does not say what happened.
     Every move out of work in hand gives the lease back, unless `changes` says otherwise.
     """
     if not transaction.get_connection().in_atomic_block:
@@ -47,7 +50,7 @@ def move(
         return False
     for name, value in values.items():
         setattr(injection, name, value)
-    audit.append(injection_moved(injection, before=before, details=details or {}, at=at, by=by))
+    audit.append(record(injection, before=before, details=details or {}, at=at, by=by))
     if to in _QA_STATUSES:
         announce(injection, before=before, at=at)
     return True
@@ -57,9 +60,6 @@ def _update(
     injection: InjectionRequest, sources: frozenset[Status], values: Mapping[str, Any], *, lease: UUID | None
 ) -> Status | None:
     """Write `values` if the row is in one of `sources`; return the status that it had, None when it is in another."""
-    rows = InjectionRequest.objects.filter(pk=injection.pk)
-    if lease is not None:
-        rows = rows.filter(lease_token=lease)
     # Mostly the row is still as it was read. If not, its own word counts, under its lock.
     expected = Status(injection.status)
     held = {} if lease is None else {"lease_token": lease}
@@ -68,6 +68,7 @@ def _update(
         and INJECTIONS.update(values, where={"id": injection.pk, "status": expected} | held) == 1
     ):
         return expected
+    rows = InjectionRequest.objects.filter(pk=injection.pk, **held)
     found = rows.select_for_update().values_list("status", flat=True).first()
     if found is None or Status(found) not in sources:
         return None

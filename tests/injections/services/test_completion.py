@@ -5,15 +5,23 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from audit.entry import Source
 from audit.models import AuditRecord
+from audit.selectors import search
 from injections.lifecycle import Status
 from injections.models import CompletionEvent, InjectionRequest, QaEvent
 from injections.roles import Role
-from injections.services.completion import Completion, record_completion, settle_from_events
+from injections.services.completion import (
+    Completion,
+    match_recent_events,
+    record_completion,
+    settle_from_events,
+)
 from injections.services.settlement import settle_unknown
+from injections.services.transitions import explained, move
 from tests.factories import InjectionFactory, UserFactory
 from tests.injections.conftest import caller_for
 
@@ -186,3 +194,62 @@ def test_a_doubt_that_is_settled_by_hand_is_told_to_the_qa_system(settings: Any)
         by=caller_for(UserFactory(role=Role.COMPLIANCE)),
     )
     assert [event.body["status"] for event in QaEvent.objects.all()] == ["completed"]
+
+
+def test_an_event_of_another_call_is_kept_on_record_and_changes_nothing() -> None:
+    injection = _sent()
+    _report(injection, conversation_id=uuid4())
+    assert injection.status == Status.DISPATCHED
+    assert CompletionEvent.objects.get().injection is None
+    record = AuditRecord.objects.get(injection_id=injection.pk)
+    assert (record.action, record.outcome) == ("completion.mismatched", "refused")
+    assert "of another call; nothing was changed" in record.summary
+
+
+def test_an_event_of_another_call_does_not_settle_when_it_comes_before_the_answer() -> None:
+    injection = _sent("dispatching", interaction_id="")
+    _report(injection, conversation_id=uuid4())
+    InjectionRequest.objects.filter(pk=injection.pk).update(status="dispatched", interaction_id="i-1")
+    injection.refresh_from_db()
+    assert not settle_from_events(injection)
+    assert match_recent_events(since=timezone.now() - timedelta(minutes=1), limit=9, source=Source()) == 0
+    injection.refresh_from_db()
+    assert injection.status == Status.DISPATCHED
+
+
+def test_an_early_event_of_this_call_is_found_by_the_sweep() -> None:
+    injection = _sent("dispatching", interaction_id="")
+    _report(injection)
+    InjectionRequest.objects.filter(pk=injection.pk).update(status="dispatched", interaction_id="i-1")
+    assert match_recent_events(since=timezone.now() - timedelta(minutes=1), limit=9, source=Source()) == 1
+    injection.refresh_from_db()
+    assert injection.status == Status.COMPLETED
+
+
+@pytest.mark.parametrize("outcome", ["call_ended", "failed"])
+def test_what_was_cut_off_is_not_put_on_record_as_not_played(outcome: str) -> None:
+    injection = _sent()
+    _report(injection, outcome=outcome)
+    summary = AuditRecord.objects.get(injection_id=injection.pk, action="injection.failed").summary
+    assert " was not played to its end in " in summary
+
+
+def test_what_was_refused_is_put_on_record_as_not_played() -> None:
+    injection = _sent("dispatching", interaction_id="")
+    with transaction.atomic():
+        move(
+            injection,
+            Status.FAILED,
+            at=timezone.now(),
+            by=caller_for(UserFactory()),
+            **explained("upstream_refused"),
+        )
+    assert " was not played into " in AuditRecord.objects.get(injection_id=injection.pk).summary
+
+
+def test_the_log_is_searched_by_the_platform_s_own_ids() -> None:
+    injection = _sent(correlation_id="c-77")
+    _report(injection)
+    actions = set(search(text="i-1").values_list("action", flat=True))
+    assert actions == {"completion.received", "injection.completed"}
+    assert search(text="c-77").get().injection_id == injection.pk

@@ -45,8 +45,18 @@ def test_an_officer_settles_a_doubt_with_a_reason_on_record(
     row.refresh_from_db()
     assert (row.status, row.reason_code) == (settled, code)
     record = AuditRecord.objects.get(injection_id=row.pk)
-    assert "heard in the call recording" in record.body
+    assert (record.action, record.outcome) == ("injection.settled", "done")
     assert record.actor_id == str(officer.user.pk if officer.user else "")
+
+
+def test_the_record_of_a_settlement_names_the_person_what_was_found_and_why(officer: Caller) -> None:
+    for outcome, found in (("played", "was played"), ("not_played", "was not played")):
+        row = _doubtful(agent_name="Abel")
+        settle_unknown(injection_id=row.pk, outcome=outcome, reason="heard it,\ntwice", by=officer)
+        title = "" if row.clip is None else row.clip.title
+        assert AuditRecord.objects.get(injection_id=row.pk).summary == (
+            f"{officer.label} found that “{title}” {found} into Abel's call. Reason given: heard it, twice."
+        )
 
 
 @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDIO_ADMIN])
