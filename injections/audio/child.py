@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -10,18 +11,20 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from injections.audio.facts import Analysis, RenditionFacts, analysis_from
 from injections.audio.limits import DEFAULT_LIMITS, DEFAULT_TARGET, AudioLimits, Target
 from injections.audio.refusal import LONGEST_MESSAGE, SENTENCES, AudioRefused, refused
 
+log = logging.getLogger(__name__)
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
 _PROGRAM: Final = (
     "import sys; sys.path.insert(0, sys.argv[1]); from injections.audio.worker import main; main()"
 )
 _RESULT: Final = "result.json"
 _LARGEST_RESULT: Final = 100_000
+_LONGEST_COMPLAINT: Final = 1_000
 # One thread each: more would only reserve address space, and a process with threads gets no namespace of
 # its own.
 _ENVIRONMENT: Final = {
@@ -74,12 +77,22 @@ def _request(path: Path, declared_name: str | None, work: Path, limits: AudioLim
 
 
 def _run(request: bytes, work: Path, limits: AudioLimits) -> None:
-    command = [sys.executable, "-I", "-B", "-c", _PROGRAM, _ROOT]
+    with tempfile.TemporaryFile() as said:
+        status = _status(request, work, limits, said)
+        if status == -signal.SIGXCPU:
+            raise refused("analysis_timeout")
+        if status != 0:
+            # It may be the file's fault or ours: the uploader learns that it failed, the operator why.
+            log.warning("examining a recording ended with status %s: %r", status, _end_of(said))
+            raise refused("analysis_failed")
+
+
+def _status(request: bytes, work: Path, limits: AudioLimits, said: IO[bytes]) -> int:
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-I", "-B", "-c", _PROGRAM, _ROOT],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=said,
         cwd=work,
         env=_ENVIRONMENT,
         start_new_session=True,
@@ -90,10 +103,13 @@ def _run(request: bytes, work: Path, limits: AudioLimits) -> None:
         raise refused("analysis_timeout") from None
     finally:
         _end(process)
-    if process.returncode == -signal.SIGXCPU:
-        raise refused("analysis_timeout")
-    if process.returncode != 0:
-        raise refused("analysis_failed")
+    return process.returncode
+
+
+def _end_of(said: IO[bytes]) -> str:
+    size = said.seek(0, os.SEEK_END)
+    said.seek(max(0, size - _LONGEST_COMPLAINT))
+    return said.read().decode("utf-8", "replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

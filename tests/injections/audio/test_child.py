@@ -215,6 +215,18 @@ def test_whatever_becomes_of_the_child_is_a_refusal(masters, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_why_the_child_died_is_in_the_log_on_one_line(masters, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(child, "_PROGRAM", "import sys; sys.exit('x' * 100_000 + '\\nthe decoder\\nbroke')")
+
+    with pytest.raises(AudioRefused):
+        child.analyse(masters["wav"], declared_name=None, out_dir=tmp_path)
+
+    assert "ended with status 1" in caplog.text
+    assert r"\nthe decoder\nbroke" in caplog.text
+    assert len(caplog.text.splitlines()) == 1
+    assert len(caplog.text) < 2_000
+
+
 @pytest.mark.parametrize(
     "lie",
     [
