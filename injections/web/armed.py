@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 from django.core import signing
 
+from injections.genesys.payload import MAX_DURATION_MS
 from injections.models import AudioClip, LiveCall
 from injections.web.forms import ArmForm
 
-LONGEST_MS: Final = 30_000
 _SALT: Final = "injections.web.armed"
 
 
@@ -54,7 +54,7 @@ def arm(*, call: LiveCall, form: ArmForm, user_id: int) -> Armed:
         agent_mute=form.cleaned_data["agent_mute"],
         caller_mute=form.cleaned_data["caller_mute"],
         normalize_level=form.cleaned_data["normalize_level"],
-        max_duration_ms=min(clip.duration_ms, LONGEST_MS),
+        max_duration_ms=min(clip.duration_ms, MAX_DURATION_MS),
         reason=form.cleaned_data["reason"],
         seen_version=form.cleaned_data["seen_version"],
         key=f"page-{uuid4().hex}",

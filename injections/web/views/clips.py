@@ -9,10 +9,12 @@ from django.shortcuts import redirect, render
 from injections import media, selectors
 from injections.audio.refusal import AudioRefused
 from injections.callers import Caller, caller_of
+from injections.genesys.payload import MAX_DURATION_MS
 from injections.models import AudioClip
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Action
 from injections.services.clips import (
+    LIMITS,
     ClipNotInState,
     approve_clip,
     reject_clip,
@@ -71,7 +73,7 @@ def clip(request: HttpRequest, clip_id: UUID) -> HttpResponse:
 def clip_upload(request: HttpRequest) -> HttpResponse:
     """Take a new recording. A refused file keeps what was written beside it."""
     if request.method != "POST":
-        return render(request, "clips/upload.html", {"form": ClipUploadForm()})
+        return _upload(request, ClipUploadForm())
     caller = caller_of(request)
     form = ClipUploadForm(request.POST, request.FILES)
     if form.is_valid():
@@ -90,7 +92,7 @@ def clip_upload(request: HttpRequest) -> HttpResponse:
             return redirect("clip", clip_id=made.pk)
     else:
         _record_upload(form, by=caller)
-    return render(request, "clips/upload.html", {"form": form}, status=400)
+    return _upload(request, form, status=400)
 
 
 @only("POST")
@@ -138,6 +140,17 @@ def _detail(
         "may_retire": caller.may(Action.RETIRE_CLIP) and found.status == ClipStatus.APPROVED,
     }
     return render(request, "clips/detail.html", context, status=status)
+
+
+def _upload(request: HttpRequest, form: ClipUploadForm, *, status: int = 200) -> HttpResponse:
+    most_bytes = LIMITS.max_bytes
+    context = {
+        "form": form,
+        "most_bytes": most_bytes,
+        "most_mb": most_bytes // 1_000_000,
+        "longest_s": MAX_DURATION_MS // 1000,
+    }
+    return render(request, "clips/upload.html", context, status=status)
 
 
 def _decide(request: HttpRequest, clip_id: UUID, decision: Any) -> HttpResponse:

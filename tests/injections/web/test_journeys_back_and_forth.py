@@ -168,6 +168,24 @@ def test_what_was_sent_and_taken_does_not_come_back(
     assert page.input_value("#title") == ""
 
 
+def test_a_file_that_is_too_long_is_told_before_it_is_sent(
+    portal: PortalProcess, page: Any, sign_in: Any, tmp_path: Path
+):
+    long = tmp_path / "long.wav"
+    with long.open("wb") as file:
+        file.truncate(25_000_001)
+    sign_in("audioadmin")
+    page.goto(f"{portal.url}/clips/upload/")
+    page.set_input_files("#file", long)
+    page.fill("#title", "Kept")
+    page.fill("#transcript", "Said.")
+    page.click("button:text-is('Upload')")
+    page.wait_for_timeout(300)
+    told = page.evaluate("document.getElementById('file').validationMessage")
+    assert told == "This file is longer than 25 MB. Choose a shorter one."
+    assert page.input_value("#title") == "Kept"
+
+
 def test_a_double_click_is_one_decision(portal: PortalProcess, page: Any, sign_in: Any, recording: Path):
     sign_in("audioadmin")
     page.goto(f"{portal.url}/clips/upload/")

@@ -95,6 +95,15 @@
     form.dataset.sent = "";
   });
 
+  // A file that is too long is told before it is sent, while all that was written is still there.
+  document.addEventListener("change", (event) => {
+    const { files, dataset } = event.target;
+    if (!("mostBytes" in dataset)) return;
+    const isTooLong = [...files].some((file) => file.size > Number(dataset.mostBytes));
+    event.target.setCustomValidity(isTooLong ? dataset.tooLong : "");
+    event.target.reportValidity();
+  });
+
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
   });
