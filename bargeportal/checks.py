@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,12 +14,19 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+from django.http.request import split_domain_port, validate_host
+
+from injections.genesys.config import DEFAULT_REGION, urls_for_region
 
 _ADDRESSES: Final = ("GENESYS_API_URL", "GENESYS_LOGIN_URL", "QA_WEBHOOK_URL", "PORTAL_BASE_URL")
 _KEYS: Final = ("SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET")
+_ALL_KEYS: Final = (*_KEYS, "QA_WEBHOOK_SECRET")
+_SHORTEST_KEY: Final = 32  # characters: 128 bits even where they are hexadecimal digits
 _THIS_MACHINE: Final = {"127.0.0.1", "localhost", "::1"}
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::\d{{1,5}})?", re.IGNORECASE)
+_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
+_ALLOWED: Final = re.compile(rf"\.?{_NAME.pattern}|\[[0-9a-f:.]+\]", re.IGNORECASE)  # .x: x and all below it
+_LAST_PORT: Final = 65535
 
 Apps = Sequence[AppConfig] | None
 
@@ -52,15 +60,10 @@ def encrypted_addresses(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
 @register
 def data_dir(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
     """Database, recordings and keys need a folder that can be written."""
-    folder = settings.PORTAL_DATA_DIR
-    try:
-        # Tried rather than asked for: to root every folder looks writable.
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
+    problem = _unwritable(settings.PORTAL_DATA_DIR)
+    if problem is not None:
         yield Error(
-            f"PORTAL_DATA_DIR: the folder {folder} cannot be written ({error.strerror}).",
+            f"PORTAL_DATA_DIR: the folder {settings.PORTAL_DATA_DIR} cannot be written ({problem.strerror}).",
             hint="Name a folder that the user of this process owns.",
             id="portal.E003",
         )
@@ -69,12 +72,27 @@ def data_dir(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
 @register
 def keys(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
     """Keys come from the environment or from files that the portal makes; an empty one signs nothing."""
+    if _unwritable(settings.PORTAL_DATA_DIR) is not None:
+        return  # one finding is enough: that none could be made follows from it
     for name in _KEYS:
         if not _key(name):
             yield Error(
                 f"{name} is empty.",
-                hint=f"Set {name} or {name}_FILE, or make PORTAL_DATA_DIR writable: then one is made.",
+                hint=f"Set {name} or {name}_FILE, or make {settings.PORTAL_DATA_DIR / 'keys'} writable: "
+                "then one is made.",
                 id="portal.E004",
+            )
+
+
+@register
+def guessable_keys(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Who guesses a key forges sessions, addresses of recordings, or what is on record as played."""
+    for name in _ALL_KEYS:
+        if 0 < len(_key(name)) < _SHORTEST_KEY:
+            yield Error(
+                f"{name} has fewer than {_SHORTEST_KEY} characters, so it can be guessed.",
+                hint=f"Set {name} to what `openssl rand -hex 32` prints, or to nothing: then one is made.",
+                id="portal.E011",
             )
 
 
@@ -82,10 +100,11 @@ def keys(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
 def audio_hosts(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
     """The allow-list names hosts exactly."""
     for entry in settings.INJECT_AUDIO_HOSTS:
-        if _HOST.fullmatch(entry) is None:
+        if not _is_host(entry):
             yield Error(
-                f"INJECT_AUDIO_HOSTS: {entry!r} is not the name of a host.",
-                hint="List hosts alone, like media.example.com: no scheme, path or wildcard.",
+                f"INJECT_AUDIO_HOSTS: {entry!r} is not the name of a host, nor a host with a port.",
+                hint="List hosts alone, like media.example.com or media.example.com:8443, up to port "
+                f"{_LAST_PORT}: no scheme, path or wildcard.",
                 id="portal.E005",
             )
 
@@ -113,11 +132,32 @@ def allowed_hosts(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
 
 
 @register
+def named_hosts(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Requests under a name that is not listed are refused, those of the platform too."""
+    listed = [entry for entry in settings.ALLOWED_HOSTS if entry != "*"]
+    wrong = [entry for entry in listed if _ALLOWED.fullmatch(entry) is None]
+    for entry in wrong:
+        yield Error(
+            f"ALLOWED_HOSTS: {entry!r} is not the name of a host.",
+            hint="List names alone, like portal.example.com: no scheme, port or path.",
+            id="portal.E012",
+        )
+    host, _port = split_domain_port(urlsplit(settings.PORTAL_BASE_URL).netloc)
+    if not wrong and not validate_host(host, settings.ALLOWED_HOSTS):
+        yield Error(
+            f"ALLOWED_HOSTS lacks the host of PORTAL_BASE_URL, {settings.PORTAL_BASE_URL}: "
+            "every request by that address is refused.",
+            hint="Add it to ALLOWED_HOSTS, or leave ALLOWED_HOSTS unset: then it is that host.",
+            id="portal.E013",
+        )
+
+
+@register
 def shared_keys(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
     """A key that each machine makes for itself is not the one with which another signed."""
     if not settings.REDIS_URL:
         return
-    for name in (*_KEYS, "QA_WEBHOOK_SECRET"):
+    for name in _ALL_KEYS:
         if not (os.environ.get(name) or os.environ.get(f"{name}_FILE")):
             yield Error(
                 f"REDIS_URL is set, so several machines work together, but {name} is this machine's own.",
@@ -167,6 +207,21 @@ def reachable_recordings(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
         )
 
 
+@register
+def assumed_region(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Nobody should log in to the region of somebody else because a variable is missing."""
+    assumed = urls_for_region(DEFAULT_REGION)
+    if settings.GENESYS_ORG_REGION == "" and not {
+        settings.GENESYS_API_URL,
+        settings.GENESYS_LOGIN_URL,
+    }.isdisjoint(assumed):
+        yield Warning(
+            f"GENESYS_ORG_REGION is not set, so {DEFAULT_REGION} is taken to be the organisation's region.",
+            hint="Set GENESYS_ORG_REGION, or both GENESYS_API_URL and GENESYS_LOGIN_URL for a gateway.",
+            id="portal.W004",
+        )
+
+
 @register(Tags.database)
 def durable_commits(databases: Sequence[str] | None = None, **_: Any) -> Iterable[CheckMessage]:
     """What was committed must outlive a crash: a command is sent after its intent is on record, never before."""
@@ -189,6 +244,22 @@ def durable_commits(databases: Sequence[str] | None = None, **_: Any) -> Iterabl
                 hint="Set fsync = on, unless this is a test.",
                 id="portal.W003",
             )
+
+
+def _unwritable(folder: Path) -> OSError | None:
+    """Return why nothing can be written in `folder`, which is made if need be. Tried: to root all looks writable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error
+
+
+def _is_host(entry: str) -> bool:
+    host, colon, port = entry.partition(":")
+    has_port = port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT
+    return _NAME.fullmatch(host) is not None and (not colon or has_port)
 
 
 def _key(name: str) -> str:

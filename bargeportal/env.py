@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
+_WHOLE_PATH: Final = re.compile(r"/.*[^/]")
 _WRONG_CONFIGURATION: Final = 2  # exit status
 
 
@@ -43,15 +45,18 @@ class Environment:
         """Return the value of `NAME`, or the content of the file that `NAME_FILE` names."""
         path = self.text(f"{name}_FILE")
         if not path:
-            return self.text(name, default)
+            return _on_one_line(name, self.text(name)) or default
         if self.text(name):
             raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: keep one of them.")
         try:
-            return Path(path).read_text(encoding="utf-8").strip() or default
+            content = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE: cannot read the file ({error.strerror}).") from error
         except UnicodeDecodeError as error:
             raise ImproperlyConfigured(f"{name}_FILE: the file is not UTF-8 text.") from error
+        if not content:  # the default would be taken silently, on each machine perhaps another
+            raise ImproperlyConfigured(f"{name}_FILE: the file is empty; write {name} into it, or unset it.")
+        return _on_one_line(f"{name}_FILE", content)
 
     def integer(self, name: str, default: int, *, least: int, most: int) -> int:
         """Return a whole number within `least` and `most`, both included."""
@@ -84,7 +89,11 @@ class Environment:
 
     def words(self, name: str) -> list[str]:
         """Return the parts of a comma-separated list, blanks removed."""
-        return [part.strip() for part in self.text(name).split(",") if part.strip()]
+        value = self.text(name)
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if value and not parts:
+            raise ImproperlyConfigured(f"{name} must be words with commas between them, not {value!r}.")
+        return parts
 
     def url(self, name: str, default: str = "") -> str:
         """Return an http or https address without a trailing slash, or `default`."""
@@ -92,9 +101,30 @@ class Environment:
         if not value:
             return ""
         parts = _split(value)
+        if parts is not None and "@" in parts.netloc:  # not repeated: it may be a password
+            raise ImproperlyConfigured(
+                f"{name} must not hold a user or password before its host: it is shown and logged."
+            )
         if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ImproperlyConfigured(f"{name} must be an address like https://host, not {value!r}.")
         return value.rstrip("/")
+
+    def base(self, name: str, default: str) -> str:
+        """Return an address to which paths are appended: an `url` without query and fragment."""
+        value = self.url(name, default)
+        if "?" in value or "#" in value:
+            raise ImproperlyConfigured(f"{name} must end before any ? or #: paths are appended to it.")
+        return value
+
+    def origin(self, name: str, default: str) -> str:
+        """Return the address of a whole host: scheme, name and port alone."""
+        value = self.base(name, default)
+        if urlsplit(value).path:
+            raise ImproperlyConfigured(
+                f"{name} must be an address like https://host without a path, not {value!r}: "
+                "give the portal a host name, or a port, of its own."
+            )
+        return value
 
     def database(self, name: str, default: str) -> dj_database_url.DBConfig:
         """Return what Django needs to know of the database; its address may hold a password and is not repeated."""
@@ -108,10 +138,13 @@ class Environment:
                 f"{name} must be sqlite:////folder/file or postgresql://user:password@host/name; "
                 "special characters in its parts are written like %40."
             ) from None
-        if parsed["NAME"] in {"", ":memory:"} and value.startswith("sqlite"):
+        if value.startswith("sqlite") and not _WHOLE_PATH.fullmatch(parsed["NAME"]):
             raise ImproperlyConfigured(
-                f"{name} must name a file, sqlite:////folder/file: several processes share it."
+                f"{name} must name a file by its whole path, sqlite:////folder/file with four slashes: "
+                "several processes share it."
             )
+        if not parsed["NAME"]:
+            raise ImproperlyConfigured(f"{name} must end with a database: postgresql://user@host/name.")
         return parsed
 
     def redis(self, name: str) -> str:
@@ -129,6 +162,12 @@ class Environment:
             f"{name} must be redis://host:port/number, rediss://host:port/number for TLS, "
             "or unix:///path/of/socket."
         )
+
+
+def _on_one_line(name: str, secret: str) -> str:
+    if len(secret.splitlines()) > 1:
+        raise ImproperlyConfigured(f"{name} must hold one line, the secret alone.")
+    return secret
 
 
 def _split(address: str) -> SplitResult | None:

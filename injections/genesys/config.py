@@ -23,6 +23,7 @@ REGIONS: dict[str, str] = {
     "ap-southeast-1": "apse1.pure.cloud",
     "ap-southeast-2": "mypurecloud.com.au",
 }
+DEFAULT_REGION = "us-east-1"
 
 
 class UnknownRegion(ValueError):

@@ -9,7 +9,7 @@ from django.test import override_settings
 
 def portal_ids(**changed: Any) -> list[str]:
     with override_settings(**changed):
-        return [message.id for message in run_checks() if str(message.id).startswith("portal.")]
+        return sorted(str(found.id) for found in run_checks() if str(found.id).startswith("portal."))
 
 
 def test_a_right_configuration_has_no_findings() -> None:
@@ -21,16 +21,29 @@ def test_a_right_configuration_has_no_findings() -> None:
     [
         ({"GENESYS_CLIENT_ID": ""}, "portal.E001"),
         ({"GENESYS_CLIENT_SECRET": ""}, "portal.E001"),
-        ({"GENESYS_API_URL": "http://api.example", "PORTAL_BASE_URL": "https://p.example"}, "portal.E002"),
+        (
+            {
+                "GENESYS_API_URL": "http://api.example",
+                "PORTAL_BASE_URL": "https://p.example",
+                "ALLOWED_HOSTS": [".example"],
+            },
+            "portal.E002",
+        ),
         ({"GENESYS_LOGIN_URL": "http://login.example"}, "portal.E002"),
         ({"QA_WEBHOOK_URL": "http://qa.example/events"}, "portal.E002"),
-        ({"PORTAL_BASE_URL": "http://portal.example"}, "portal.E002"),
+        (
+            {"PORTAL_BASE_URL": "http://portal.example", "ALLOWED_HOSTS": ["portal.example"]},
+            "portal.E002",
+        ),
         ({"SECRET_KEY": ""}, "portal.E004"),
         ({"MEDIA_SIGNING_KEY": ""}, "portal.E004"),
         ({"COMPLETION_SECRET": ""}, "portal.E004"),
         ({"INJECT_AUDIO_HOSTS": ["https://media.example.com"]}, "portal.E005"),
         ({"INJECT_AUDIO_HOSTS": ["media.example.com/clips"]}, "portal.E005"),
         ({"INJECT_AUDIO_HOSTS": ["*.example.com"]}, "portal.E005"),
+        ({"INJECT_AUDIO_HOSTS": ["media.example.com:99999"]}, "portal.E005"),
+        ({"INJECT_AUDIO_HOSTS": ["media.example.com:0"]}, "portal.E005"),
+        ({"INJECT_AUDIO_HOSTS": ["media.example.com:"]}, "portal.E005"),
         ({"GENESYS_API_URL": "https://api.example"}, "portal.W002"),
         ({"GENESYS_CONSENT_KEY": " "}, "portal.E006"),
         ({"ALLOWED_HOSTS": ["*"]}, "portal.E007"),
@@ -41,7 +54,17 @@ def test_a_right_configuration_has_no_findings() -> None:
             },
             "portal.W001",
         ),
-        ({"QA_WEBHOOK_SECRET": "whsec_not base64"}, "portal.E009"),
+        ({"QA_WEBHOOK_SECRET": "whsec_not base64, though it is long enough"}, "portal.E009"),
+        ({"SECRET_KEY": "x" * 31}, "portal.E011"),
+        ({"MEDIA_SIGNING_KEY": "x"}, "portal.E011"),
+        ({"COMPLETION_SECRET": "x" * 31}, "portal.E011"),
+        ({"QA_WEBHOOK_SECRET": "whsec_eA=="}, "portal.E011"),
+        ({"ALLOWED_HOSTS": ["http://x", "127.0.0.1"]}, "portal.E012"),
+        ({"ALLOWED_HOSTS": ["a b", "127.0.0.1"]}, "portal.E012"),
+        ({"ALLOWED_HOSTS": ["127.0.0.1:8000"]}, "portal.E012"),
+        ({"ALLOWED_HOSTS": ["another.example"]}, "portal.E013"),
+        ({"ALLOWED_HOSTS": []}, "portal.E013"),
+        ({"GENESYS_LOGIN_URL": "https://login.mypurecloud.com"}, "portal.W004"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
@@ -62,6 +85,29 @@ def test_several_machines_must_share_their_keys(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("host", ["media.example.com", "media.example.com:8443", "localhost", "10.0.0.7"])
 def test_a_host_by_its_name_is_accepted(host: str) -> None:
     assert portal_ids(INJECT_AUDIO_HOSTS=[host]) == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", ".0.0.1", "[::1]", "Portal.example"])
+def test_a_name_by_which_the_portal_is_reached_is_accepted(host: str) -> None:
+    assert portal_ids(ALLOWED_HOSTS=[host, "127.0.0.1"]) == []
+
+
+def test_a_key_of_32_characters_is_long_enough() -> None:
+    assert portal_ids(MEDIA_SIGNING_KEY="x" * 32) == []
+
+
+def test_a_region_that_was_chosen_is_not_warned_of() -> None:
+    addresses = {
+        "GENESYS_API_URL": "https://api.mypurecloud.com",
+        "GENESYS_LOGIN_URL": "https://login.mypurecloud.com",
+    }
+    assert portal_ids(**addresses) == ["portal.W002", "portal.W004"]
+    assert portal_ids(**addresses, GENESYS_ORG_REGION="us-east-1") == ["portal.W002"]
+
+
+def test_that_no_key_could_be_made_is_not_said_beside_its_cause() -> None:
+    keys = dict.fromkeys(("SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET"), "")
+    assert portal_ids(PORTAL_DATA_DIR=Path("/proc/nope"), **keys) == ["portal.E003"]
 
 
 def test_a_data_folder_below_a_file_is_found(tmp_path: Path) -> None:

@@ -26,6 +26,21 @@ def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         Environment({"KEY_FILE": str(tmp_path / "nothing")}).secret("KEY")
 
 
+@pytest.mark.parametrize("content", ["", " \n"])
+def test_a_secret_file_without_a_secret_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret").write_text(content)
+    with pytest.raises(ImproperlyConfigured, match="KEY_FILE: the file is empty; write KEY into it"):
+        Environment({"KEY_FILE": str(tmp_path / "secret")}).secret("KEY", "made")
+
+
+def test_a_secret_of_several_lines_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hidden\nhidden\n")
+    for variables in ({"KEY_FILE": str(tmp_path / "secret")}, {"KEY": "hidden\nhidden"}):
+        with pytest.raises(ImproperlyConfigured, match="must hold one line") as caught:
+            Environment(variables).secret("KEY")
+        assert "hidden" not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", ["ten", "1.5", "0", "11"])
 def test_a_number_out_of_bounds_names_its_variable(value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="COUNT must be"):
@@ -49,6 +64,31 @@ def test_a_choice_lists_what_may_be_chosen() -> None:
 
 def test_words_are_split_at_commas() -> None:
     assert Environment({"HOSTS": " a, b ,,c"}).words("HOSTS") == ["a", "b", "c"]
+
+
+def test_commas_without_a_word_are_refused() -> None:
+    with pytest.raises(ImproperlyConfigured, match="HOSTS must be words with commas between them, not ', ,'"):
+        Environment({"HOSTS": ", ,"}).words("HOSTS")
+
+
+@pytest.mark.parametrize("value", ["https://u:hidden@host", "https://hidden@host", "https://@host"])
+def test_an_address_with_a_password_is_refused_and_not_repeated(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="URL must not hold a user or password") as caught:
+        Environment({"URL": value}).url("URL")
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["https://host?x=1", "https://host/base#part", "https://host/?"])
+def test_a_base_with_more_behind_its_path_is_refused(value: str) -> None:
+    assert Environment({"URL": value}).url("URL").startswith("https://host")
+    with pytest.raises(ImproperlyConfigured, match="URL must end before any"):
+        Environment({"URL": value}).base("URL", "")
+
+
+def test_an_origin_has_no_path() -> None:
+    assert Environment({"URL": "https://host:8443/"}).origin("URL", "") == "https://host:8443"
+    with pytest.raises(ImproperlyConfigured, match="URL must be an address like https://host without a path"):
+        Environment({"URL": "https://host/path"}).origin("URL", "")
 
 
 @pytest.mark.parametrize("value", ["host", "ftp://host", "https://", "//host"])
@@ -98,9 +138,25 @@ def test_another_database_names_its_variable_and_what_is_allowed_but_no_password
     assert "secret" not in said
 
 
-@pytest.mark.parametrize("value", ["sqlite://", "sqlite://:memory:", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sqlite://",
+        "sqlite://:memory:",
+        "sqlite:///:memory:",
+        "sqlite:///rel.db",
+        "sqlite:////",
+        "sqlite:////a/",
+    ],
+)
 def test_a_database_that_processes_cannot_share_is_refused(value: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="DB must name a file"):
+    with pytest.raises(ImproperlyConfigured, match="DB must name a file by its whole path"):
+        Environment({"DB": value}).database("DB", "")
+
+
+@pytest.mark.parametrize("value", ["postgresql://", "postgresql://user@host", "postgres://host/"])
+def test_a_server_without_the_name_of_a_database_is_refused(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DB must end with a database"):
         Environment({"DB": value}).database("DB", "")
 
 
