@@ -100,7 +100,7 @@ def barge_disarm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     call = selectors.live_call(conversation_id=conversation_id, by=caller)
     if call is None:
         return _no_call(request, conversation_id, action="access.refused", by=caller)
-    notice = _SAFE_AGAIN if "ran_out" in request.POST else _CANCELLED
+    notice = None if armed is None else _SAFE_AGAIN if "ran_out" in request.POST else _CANCELLED
     context = form_context(call, armed=armed, notice=notice, focus="arm", by=caller)
     return _page(request, conversation_id, context, by=caller)
 
@@ -114,7 +114,7 @@ def _records_ended_sessions(view: View[[UUID]]) -> View[[UUID]]:
             record_refusal(
                 action="barge.fire",
                 code="not_permitted",
-                summary="Barge now was pressed by somebody whose session had ended; nothing was played.",
+                summary="Barge now was pressed by somebody whose session had ended; nothing was sent.",
                 subject=Subject(conversation_id=conversation_id),
                 by=caller_of(request),
             )

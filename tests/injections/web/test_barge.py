@@ -218,13 +218,19 @@ def test_cancelling_what_was_played_already_shows_it_and_does_not_deny_it(
         assert answer["Location"] == fired["Location"]
 
 
+def test_cancelling_what_nobody_armed_claims_nothing(supervisor: Client, call: LiveCall):
+    page = supervisor.post(at(call, "disarm/"), {"token": "forged"}).content.decode()
+    assert 'id="arm"' in page
+    assert "Nothing was played." not in page
+
+
 def test_a_barge_after_the_session_has_ended_is_recorded_and_leads_to_the_login(
     client: Client, supervisor: Client, call: LiveCall, choice: Choice
 ):
     token = token_in(supervisor.post(at(call, "arm/"), choice()).content)
     answer = client.post(at(call, "fire/"), {"token": token})
     assert answer["Location"].startswith("/login/")
-    assert "nothing was played" in client.get(answer["Location"]).content.decode()
+    assert "Whatever you pressed since then was not done." in client.get(answer["Location"]).content.decode()
     (record,) = records("barge.fire")
     assert (record.reason_code, record.conversation_id) == ("not_permitted", call.pk)
     assert not InjectionRequest.objects.exists()
