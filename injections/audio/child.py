@@ -70,6 +70,7 @@ def _request(path: Path, declared_name: str | None, work: Path, limits: AudioLim
             "path": str(path.resolve()),
             "declared_name": declared_name,
             "folder": str(work.resolve()),
+            "result": str(work.resolve() / _RESULT),
             "limits": dataclasses.asdict(limits),
             "target": dataclasses.asdict(target),
         }

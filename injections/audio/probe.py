@@ -12,7 +12,7 @@ import soundfile
 
 from injections.audio.containers import Structure, identify_container
 from injections.audio.facts import AudioFacts
-from injections.audio.limits import DEFAULT_LIMITS, AudioLimits
+from injections.audio.limits import AudioLimits
 from injections.audio.refusal import refused
 
 Samples = npt.NDArray[np.float32]
@@ -42,22 +42,6 @@ BLOCK_SECONDS: Final = 2
 _LARGEST_SAMPLE: Final = 16.0
 # What an encoder may put before and after the sound (12 bits each), and the frame that holds the header.
 _MP3_PADDING: Final = 2 * 4_096 + 1_152
-
-
-def probe(
-    path: Path, *, declared_name: str | None = None, limits: AudioLimits = DEFAULT_LIMITS
-) -> AudioFacts:
-    """Identify a recording by walking its container and decoding every sample of it.
-
-    With `declared_name`, the extension must agree with what was found. Silence and clipping are judged from
-    the measured levels: see `loudness.refuse_unusable`.
-
-    Raises:
-        AudioRefused: the file must not be used; code and message say why.
-        OSError: the file cannot be read.
-    """
-    with opened(path, declared_name=declared_name, limits=limits) as recording:
-        return recording.decode()
 
 
 class Recording:
@@ -154,8 +138,12 @@ class Recording:
 def opened(path: Path, *, declared_name: str | None, limits: AudioLimits) -> Iterator[Recording]:
     """Open a recording after checking its size, its container to the last byte, and its name's extension.
 
+    With `declared_name`, the extension must agree with what was found. Silence and clipping are judged from
+    the measured levels: see `loudness.refuse_unusable`.
+
     Raises:
-        AudioRefused: as `probe`.
+        AudioRefused: the file must not be used; code and message say why.
+        OSError: the file cannot be read.
     """
     data = _read(path, limits)
     structure = identify_container(data)

@@ -1,4 +1,4 @@
-"""The child process: reads one request on standard input, examines the recording, writes `result.json`, ends.
+"""The child process: reads one request on standard input, examines the recording, writes its result, ends.
 
 Started by `child.analyse` and by nothing else. It imports no Django, sees no environment of the portal's
 (so none of its secrets), and holds no database or connection.
@@ -14,16 +14,14 @@ from injections.audio.confinement import confine
 from injections.audio.limits import AudioLimits, Target
 from injections.audio.refusal import AudioRefused, refused
 
-RESULT_NAME = "result.json"
-
 
 def main() -> None:
     """Answer one request: the keys of `child.analyse`, as one JSON object."""
     request = json.load(sys.stdin)
     limits = AudioLimits(**request["limits"])
-    is_cut_off = confine(limits)
-    result = {"cut_off": is_cut_off} | _answer(request, limits)
-    Path(request["folder"], RESULT_NAME).write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
+    confine(limits)
+    result = json.dumps(_answer(request, limits), allow_nan=False)
+    Path(request["result"]).write_text(result, encoding="utf-8")
 
 
 def _answer(request: dict[str, Any], limits: AudioLimits) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import pytest
 from injections.audio import child
 from injections.audio.facts import KINDS
 from injections.audio.limits import AudioLimits
-from injections.audio.probe import probe
 from injections.audio.refusal import AudioRefused
+from tests.injections.audio.probing import probe
 from tests.injections.audio.sounds import speech, write
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,8 +9,8 @@ import pytest
 
 from injections.audio.containers import identify_container
 from injections.audio.containers.ogg import _checksum
-from injections.audio.probe import probe
 from injections.audio.refusal import AudioRefused
+from tests.injections.audio.probing import probe
 from tests.injections.audio.sounds import speech, write
 
 KINDS = ["wav", "mp3", "vorbis", "opus", "flac"]

@@ -6,8 +6,8 @@ import pytest
 
 from injections.audio.containers import identify_container
 from injections.audio.containers.ogg import _checksum
-from injections.audio.probe import probe
 from injections.audio.refusal import AudioRefused
+from tests.injections.audio.probing import probe
 
 FMT = struct.pack("<HHIIHH", 1, 1, 8_000, 16_000, 2, 16)
 

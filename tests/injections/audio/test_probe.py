@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 from injections.audio.limits import AudioLimits
-from injections.audio.probe import check_extension, probe
+from injections.audio.probe import check_extension
 from injections.audio.refusal import AudioRefused
+from tests.injections.audio.probing import probe
 from tests.injections.audio.sounds import FORMATS, speech, tone, write
 
 
