@@ -54,7 +54,7 @@ def test_they_count_what_waits_and_what_nobody_knows(client: Client):
         2,
         1,
     )
-    assert 9 <= read["injections_overdue_seconds"] < 15
+    assert 9 <= read["injections_overdue_seconds"] < 90
 
 
 def test_they_count_what_the_qa_system_did_not_take(client: Client):
@@ -62,7 +62,7 @@ def test_they_count_what_the_qa_system_did_not_take(client: Client):
     QaEventFactory(tries=2, error="answered 503")
     read = gauges(client)
     assert (read["qa_events_waiting"], read["qa_events_failed"]) == (1, 1)
-    assert 300 <= read["qa_events_oldest_seconds"] < 310
+    assert 300 <= read["qa_events_oldest_seconds"] < 390
 
 
 def test_they_tell_of_breaker_and_budget(client: Client):
