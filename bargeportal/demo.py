@@ -1,24 +1,24 @@
-"""What a fresh portal needs to be tried: roles, five people, the simulator's queues, spoken recordings.
+"""What a fresh portal needs to be tried: five people with their roles, the simulator's queues, spoken recordings.
 
 Everything here may run again at any time: what is there already stays as it is.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 from uuid import UUID
 
 from django.apps import apps
 from django.contrib.auth.hashers import check_password, make_password
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
-from django.db.models import Q
 
 from audit.entry import Actor, Source
+from bargeportal.rights import TABLES_OF_ROLE, seed_roles
 from injections.callers import Caller, roles_of
+from injections.genesys.simulator.people import QUEUES
 from injections.models import AudioClip, Queue
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
@@ -31,25 +31,7 @@ PEOPLE: Final = (
     ("approver", "Amara", "Novak", Role.CLIP_APPROVER),
     ("admin", "Adrian", "Kowalski", Role.ADMINISTRATOR),
 )
-# The queues of the simulator, and whether the demo's supervisor has them.
-QUEUES: Final = (
-    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c3"), "Cards", True),
-    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c4"), "Mortgages", True),
-    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c5"), "Collections", True),
-    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c6"), "Fraud desk", False),
-)
-_TABLES_OF_ROLE: Final[dict[Role, tuple[str, ...]]] = {
-    Role.COMPLIANCE: ("audit.view_*", "injections.view_*"),
-    Role.ADMINISTRATOR: (
-        "auth.add_user",
-        "auth.change_user",
-        "auth.view_user",
-        "auth.view_group",
-        "injections.add_queue",
-        "injections.change_queue",
-        "injections.view_queue",
-    ),
-}
+_NOT_THE_SUPERVISORS: Final = "Fraud desk"
 _RECORDINGS: Final = Path(apps.get_app_config("injections").path) / "demo"
 
 
@@ -60,13 +42,6 @@ class Recording(TypedDict):
     title: str
     language: str
     transcript: str
-
-
-def seed_roles() -> None:
-    """Make a group of each role, with its rights in the admin."""
-    for role in Role:
-        group, _ = Group.objects.get_or_create(name=role.value)
-        group.permissions.set(_permissions(_TABLES_OF_ROLE.get(role, ())))
 
 
 def seed_people(*, password: str) -> None:
@@ -81,7 +56,7 @@ def seed_people(*, password: str) -> None:
                 "first_name": first,
                 "last_name": last,
                 "password": hashed,
-                "is_staff": role in _TABLES_OF_ROLE,
+                "is_staff": role in TABLES_OF_ROLE,
             },
         )
         user.groups.add(Group.objects.get(name=role.value))
@@ -91,11 +66,11 @@ def seed_people(*, password: str) -> None:
 
 
 def seed_queues() -> None:
-    """Make the simulator's queues and give the demo's supervisor hers."""
+    """Make the simulator's queues, and give the demo's supervisor all but one."""
     supervisor = User.objects.get(username="supervisor")
-    for queue_id, name, is_hers in QUEUES:
-        queue, is_new = Queue.objects.get_or_create(pk=queue_id, defaults={"name": name})
-        if is_new and is_hers:
+    for simulated in QUEUES:
+        queue, is_new = Queue.objects.get_or_create(pk=UUID(simulated.id), defaults={"name": simulated.name})
+        if is_new and queue.name != _NOT_THE_SUPERVISORS:
             queue.supervisors.add(supervisor)
 
 
@@ -147,13 +122,3 @@ def _stored_hashes() -> set[str]:
 def _recordings() -> list[Recording]:
     listed: list[Recording] = json.loads((_RECORDINGS / "recordings.json").read_text(encoding="utf-8"))
     return listed
-
-
-def _permissions(patterns: Iterable[str]) -> list[Permission]:
-    """Return the permissions named like `auth.view_user` or `audit.view_*`."""
-    wanted: Any = Q(pk__in=[])
-    for pattern in patterns:
-        app, _, name = pattern.partition(".")
-        named = Q(codename__startswith=name[:-1]) if name.endswith("*") else Q(codename=name)
-        wanted |= Q(content_type__app_label=app) & named
-    return list(Permission.objects.filter(wanted))
