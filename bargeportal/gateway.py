@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BytesIO
 from time import perf_counter
 from typing import IO, Any, Final, TypeVar
 
@@ -29,6 +30,10 @@ from django.urls import set_script_prefix
 from bargeportal.bodies import BodyRefused, ClientGone, Receive, Scope, Send, read_body
 
 _CHUNK: Final = 1024 * 1024  # of a streamed answer, per crossing: a recording leaves in one
+_TOLD_BY_THE_VIEW: Final = frozenset(
+    {"/inject"}
+)  # it answers, and records, whatever was wrong with a request
+_CLOSE: Final = (b"Connection", b"close")  # what is left of the body is not read
 _logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -57,6 +62,7 @@ class Gateway(BaseHandler):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received_at = perf_counter()
+        refusal: BodyRefused | None = None
         try:
             body = await read_body(
                 scope,
@@ -67,12 +73,16 @@ class Gateway(BaseHandler):
             )
         except ClientGone:
             return
-        except BodyRefused as refusal:
-            await _send_refusal(refusal, send)
-            return
+        except BodyRefused as found:
+            if scope["path"] not in _TOLD_BY_THE_VIEW:
+                await _send_refusal(found, send)
+                return
+            body, refusal = BytesIO(), found
         pool = self._reserve if scope["path"] == "/health" else self._pool
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(pool, self._answer, scope, body, received_at)
+        answer = await loop.run_in_executor(pool, self._answer, scope, body, received_at, refusal)
+        if refusal is not None:
+            answer.headers.append(_CLOSE)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.first, "more_body": answer.rest is not None})
         if answer.rest is not None:
@@ -87,12 +97,14 @@ class Gateway(BaseHandler):
         for pool in (self._pool, self._reserve):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _answer(self, scope: Scope, body: IO[bytes], received_at: float) -> Answer:
+    def _answer(
+        self, scope: Scope, body: IO[bytes], received_at: float, refusal: BodyRefused | None
+    ) -> Answer:
         """Answer one request, wholly within this thread."""
         with body:
             set_script_prefix(get_script_prefix(scope))
             signals.request_started.send(sender=type(self), scope=scope)
-            response = self._respond(scope, body, received_at)
+            response = self._respond(scope, body, received_at, refusal)
             response._handler_class = type(self)  # type: ignore[attr-defined]  # the sender of request_finished
             try:
                 answer = _answer_of(response)
@@ -103,12 +115,16 @@ class Gateway(BaseHandler):
                 response.close()
             return answer
 
-    def _respond(self, scope: Scope, body: IO[bytes], received_at: float) -> HttpResponseBase:
+    def _respond(
+        self, scope: Scope, body: IO[bytes], received_at: float, refusal: BodyRefused | None
+    ) -> HttpResponseBase:
         try:
             request = ASGIRequest(scope, body)
         except UnicodeDecodeError:
             return HttpResponseBadRequest("The address is not valid UTF-8.", content_type="text/plain")
         request.received_at = received_at  # type: ignore[attr-defined]
+        if refusal is not None:
+            request.body_refused = (refusal.status, refusal.sentence)  # type: ignore[attr-defined]
         try:
             return self.get_response(request)
         except Exception:
@@ -169,6 +185,6 @@ async def _wait_until_gone(receive: Receive) -> None:
 
 async def _send_refusal(refusal: BodyRefused, send: Send) -> None:
     _logger.warning("refused a request before reading it: %s %s", refusal.status, refusal.sentence)
-    headers = [(b"Content-Type", b"text/plain; charset=utf-8"), (b"Connection", b"close")]
+    headers = [(b"Content-Type", b"text/plain; charset=utf-8"), _CLOSE]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": refusal.sentence.encode()})

@@ -90,6 +90,8 @@ class StrictInteger(serializers.Field[int, Any, int, Any]):
 class StrictSerializer(serializers.Serializer[Any]):
     """Names every field that it does not know: a misspelt one would otherwise be silently without effect."""
 
+    default_error_messages: ClassVar = {"invalid": "Must be a JSON object with named fields."}
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
             unknown = sorted(set(data) - set(self.fields))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import math
 from typing import Any, Final
 
@@ -30,7 +31,9 @@ from injections.roles import Action
 from injections.services.refusals import record_refusal
 from injections.services.submission import Command, KeyReused, inject
 
+log = logging.getLogger(__name__)
 _LONGEST_KEY: Final = 255
+_CODES_OF_AUDIO: Final = ("host_not_allowed", "unknown_recording", "bad_audio_url")
 _QUEUE_FULL_WAIT_S: Final = 2
 
 
@@ -45,9 +48,12 @@ class InjectView(APIView):
         """Check the call and its consent, then send the command once (contract: POST /inject)."""
         by = caller_of(_http(request))
         if by.user is None:
-            return _refuse(by, 401, "not_permitted", "No valid token. Send Authorization: Token <token>.")
+            return _refuse(by, 401, "not_authenticated", "No valid token. Send Authorization: Token <token>.")
         if not by.may(Action.INJECT_BY_API):
             return _refuse(by, 403, "not_permitted", "The role of this token may not inject.")
+        unread: tuple[int, str] | None = getattr(_http(request), "body_refused", None)
+        if unread is not None:
+            return _refuse(by, unread[0], "bad_request", unread[1])
         try:
             body = _validated(request)
             command = _command(body)
@@ -77,9 +83,9 @@ class InjectView(APIView):
         """Answer a bad token with the contract's body, and record it; all else as everywhere."""
         if isinstance(exc, APIException) and exc.status_code in {401, 403}:
             by = anonymous_caller(self.request._request)
-            return _refuse(by, 401, "not_permitted", f"{exc.detail} Send Authorization: Token <token>.")
+            return _refuse(by, 401, "not_authenticated", f"{exc.detail} Send Authorization: Token <token>.")
         if isinstance(exc, DatabaseError):
-            response = _answer_body(503, "bad_request", str(DatabaseAway.default_detail))
+            response = _answer_body(503, "database_away", str(DatabaseAway.default_detail))
             response["Retry-After"] = str(DatabaseAway.wait)
             return response
         if isinstance(exc, Throttled):
@@ -99,8 +105,8 @@ class InjectView(APIView):
 def _over_rate(request: Request, message: str) -> Response:
     """Refuse a client that asks for too much; the first time in each minute it is on record."""
     if getattr(request._request, "is_first_over_rate", False):
-        return _refuse(caller_of(_http(request)), 429, "rate_limited", message)
-    return _answer_body(429, "rate_limited", message)
+        return _refuse(caller_of(_http(request)), 429, "too_many_requests", message)
+    return _answer_body(429, "too_many_requests", message)
 
 
 def _http(request: Request) -> HttpRequest:
@@ -157,7 +163,9 @@ def _own_recording(url: str) -> AudioClip:
     clip_id = media.own_clip_id(url)
     clip = None if clip_id is None else CLIPS.get(clip_id)
     if clip is None:
-        raise BadAudioUrl("This portal has no recording at that address. Copy it from the recording's page.")
+        raise ValidationError(
+            {"audioUrl": "This portal has no recording at that address."}, code="unknown_recording"
+        )
     return clip
 
 
@@ -185,6 +193,8 @@ def _answer(injection: InjectionRequest, *, is_replay: bool) -> Response:
         latency_ms=injection.answered_ms,
     )
     response = Response(answer.body, status=answer.http_status)
+    if answer.http_status >= 400:
+        _log_end(injection, answer.http_status, response)
     if answer.needs_location:
         response["Location"] = location_of(injection)
     if answer.http_status == 429:
@@ -192,6 +202,13 @@ def _answer(injection: InjectionRequest, *, is_replay: bool) -> Response:
     if is_replay:
         response["Idempotent-Replayed"] = "true"
     return response
+
+
+def _log_end(injection: InjectionRequest, http_status: int, response: Response) -> None:
+    """Log the answer in place of Django, for whom a 502 is an error in the program and every request the same."""
+    code = injection.reason_code
+    log.warning("injection %s is %s (%s): answered %s", injection.pk, injection.status, code, http_status)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # what Django itself asks (django.utils.log)
 
 
 def _is_unverified(injection: InjectionRequest) -> bool:
@@ -252,4 +269,7 @@ def _text(body: dict[str, Any], name: str) -> str | None:
 
 def _code_of(error: ValidationError) -> str:
     codes = str(error.get_codes())
-    return next((code for code in ("host_not_allowed", "bad_audio_url") if code in codes), "bad_request")
+    return next(
+        (code for code in ("host_not_allowed", "unknown_recording", "bad_audio_url") if code in codes),
+        "bad_request",
+    )

@@ -1,17 +1,26 @@
 """Errors of the HTTP API: which field, why, and what to do; as problem details (RFC 9457) with a stable code."""
 
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_handler
 
 from injections.reasons import REASONS
 
-_CODES = {401: "not_permitted", 403: "not_permitted", 429: "rate_limited"}
+PROBLEM: Final = "application/problem+json"
+CODES: Final = {
+    401: "not_authenticated",
+    403: "not_permitted",
+    404: "not_found",
+    429: "too_many_requests",
+    503: "database_away",
+}
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -24,18 +33,31 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if response is None:
         return None
     field, reason = first_fault(error)
-    code = _CODES.get(response.status_code, "bad_request")
-    response.data = {
+    data: Any = problem(response.status_code, detail=reason, field=field)
+    response.data = data
+    response.content_type = PROBLEM
+    return response
+
+
+def problem(status: int, *, detail: str, field: str | None = None) -> dict[str, Any]:
+    """Return the problem details of an answer with this status."""
+    code = CODES.get(status, "bad_request")
+    return {
         "type": "about:blank",
-        "title": response.status_text,
-        "status": response.status_code,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
         "code": code,
-        "detail": reason,
+        "detail": detail,
         "field": field,
         "remedy": REASONS[code].remedy,
     }
-    response.content_type = "application/problem+json"
-    return response
+
+
+@csrf_exempt
+def nothing_here(request: HttpRequest) -> JsonResponse:
+    """Answer an address for machines that leads nowhere; a page would be of no use to them."""
+    _, detail = first_fault(Http404())
+    return JsonResponse(problem(404, detail=detail), status=404, content_type=PROBLEM)
 
 
 class DatabaseAway(exceptions.APIException):

@@ -15,6 +15,16 @@ log = logging.getLogger(__name__)
 _WINDOW_S: Final = 60
 
 
+def count_in_minute(what: str, *, who: object) -> int | None:
+    """Count one more of `what` by `who` in this minute; return how many, None when nobody can count."""
+    key = f"{what}:{who}:{int(time.time() // _WINDOW_S)}"
+    try:
+        return wiring.shared_state().count(key, for_s=2 * _WINDOW_S)
+    except StateUnavailable as error:
+        log.warning("clients are not counted: %s", error)
+        return None
+
+
 class ClientRate(BaseThrottle):
     """Counts a client's requests in each minute: by its token, and by its address where it has none.
 
@@ -24,12 +34,10 @@ class ClientRate(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
         """Tell whether this request is within the limit. When nobody can count, it is."""
         who = request.user.pk if request.user.is_authenticated else f"at-{self.get_ident(request)}"
-        key = f"inject-rate:{who}:{int(time.time() // _WINDOW_S)}"
-        try:
-            over = wiring.shared_state().count(key, for_s=2 * _WINDOW_S) - settings.INJECT_RATE_PER_MINUTE
-        except StateUnavailable as error:
-            log.warning("clients are not counted: %s", error)
+        count = count_in_minute("inject-rate", who=who)
+        if count is None:
             return True
+        over = count - settings.INJECT_RATE_PER_MINUTE
         request._request.is_first_over_rate = over == 1  # type: ignore[attr-defined]  # read where it is answered
         return over <= 0
 

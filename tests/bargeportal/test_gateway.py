@@ -58,7 +58,14 @@ def failing_page(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("and the page for it too")
 
 
-urlpatterns = [path(view.__name__, view) for view in (echo, cookies, thread, broken, file, endless, later)]
+def inject(request: HttpRequest) -> HttpResponse:
+    status, sentence = getattr(request, "body_refused", (200, "read"))
+    return HttpResponse(sentence, status=status)
+
+
+urlpatterns = [
+    path(view.__name__, view) for view in (echo, cookies, thread, broken, file, endless, later, inject)
+]
 handler500 = failing_page
 
 
@@ -133,6 +140,17 @@ def test_a_declared_length_over_the_limit_is_refused_before_reading(gateway: Gat
     exchange = Exchange("/echo", headers=[(b"content-length", b"1000001")]).run(gateway)
     assert (exchange.status, exchange.reads) == (413, 0)
     assert b"longer than 1 MB" in exchange.body
+
+
+def test_the_view_that_records_every_attempt_is_told_what_was_not_read(gateway: Gateway) -> None:
+    exchange = Exchange("/inject", headers=[(b"content-length", b"1000001")]).run(gateway)
+    assert (exchange.status, exchange.reads) == (413, 0)
+    assert exchange.body == b"The request is longer than 1 MB. Send a shorter one."
+    assert (b"Connection", b"close") in exchange.sent[0]["headers"]
+
+
+def test_what_was_read_is_no_refusal(gateway: Gateway) -> None:
+    assert Exchange("/inject").run(gateway).body == b"read"
 
 
 def test_an_undeclared_length_over_the_limit_is_refused_while_reading(gateway: Gateway) -> None:

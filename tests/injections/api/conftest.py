@@ -1,0 +1,23 @@
+"""A client of POST /inject, and a call for it."""
+
+from typing import Any
+
+import pytest
+from knox.models import AuthToken
+
+from injections.roles import Role
+from tests.factories import UserFactory
+from tests.support.simulator_process import SimulatorProcess
+
+
+@pytest.fixture
+def token() -> str:
+    """A valid token of an API client."""
+    _, plain = AuthToken.objects.create(UserFactory(role=Role.API_CLIENT))
+    return str(plain)
+
+
+@pytest.fixture
+def call(simulator: SimulatorProcess) -> dict[str, Any]:
+    """A consenting call."""
+    return simulator.create_call()
