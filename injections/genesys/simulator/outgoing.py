@@ -70,7 +70,10 @@ def fetch(url: str, *, longest_s: float = 30.0) -> bytes:
         error.close()
         raise NotFetched(f"the recording's host answered {error.code}") from error
     except (OSError, ValueError, HTTPException) as error:
-        raise NotFetched(f"the recording could not be fetched: {error!r:.200}") from error
+        # A status line that is none is quoted in the error, line end and all; the log has one line for it.
+        raise NotFetched(
+            f"the recording could not be fetched: {' '.join(str(error).split()):.200}"
+        ) from error
     if missing is not None and missing > 0:
         raise NotFetched(f"the last {missing} bytes of the recording did not come")
     return bytes(content)

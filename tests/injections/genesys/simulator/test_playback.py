@@ -131,7 +131,9 @@ def test_what_a_broken_host_sends_fails(
         api.play(simulator.create_call(), sourceUrl=host.url + "/clip.wav")
         [event] = completions.wait_for_posts(1)
     assert event["outcome"] == "failed"
-    assert reason in simulator.interactions()[0]["failure"]
+    failure = simulator.interactions()[0]["failure"]
+    assert reason in failure
+    assert len(failure.splitlines()) == 1
 
 
 def test_a_host_that_dribbles_is_given_up():
