@@ -93,6 +93,24 @@ def test_a_body_that_grows_too_large_without_saying_so_is_refused(api: Api):
     assert (answer.status_code, answer.json()["code"]) == (413, "request.entity.too.large")
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ("--speed", "0"),
+        ("--speed", "nan"),
+        ("--churn", "-1"),
+        ("--calls", "-5"),
+        ("--calls", "many"),
+        ("--latency-ms", "inf"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_said_in_one_sentence(setting: tuple[str, str]):
+    command = [sys.executable, "-m", "injections.genesys.simulator", "=".join(setting)]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith(f"simulator: error: argument {setting[0]}: ")
+
+
 def said_to(simulator: SimulatorProcess, data: bytes) -> bytes:
     """Say something that no client says; give the beginning of the answer."""
     host, port = simulator.url.removeprefix("http://").split(":")
