@@ -239,8 +239,8 @@ def deliveries(*, state: str = "", before: int | None = None, by: Caller) -> Que
     return rows if before is None else rows.filter(number__lt=before)
 
 
-_FAILED: Final = Q(delivered_at__isnull=True, tries__gt=0)
-_UNTRIED: Final = Q(delivered_at__isnull=True, tries=0)
+_FAILED: Final = Q(due_at__isnull=False, tries__gt=0)
+_UNTRIED: Final = Q(due_at__isnull=False, tries=0)
 _DELIVERIES: Final = {
     "failed": _FAILED,
     "waiting": _UNTRIED,
@@ -254,7 +254,7 @@ def status_summary(*, now: datetime) -> StatusSummary:
         count=Count("pk"), due=Min("due_at")
     )
     open_ = _doubts(InjectionRequest.objects.all())
-    qa = QaEvent.objects.filter(delivered_at__isnull=True).aggregate(
+    qa = QaEvent.objects.filter(due_at__isnull=False).aggregate(
         waiting=Count("pk", filter=_UNTRIED), failed=Count("pk", filter=_FAILED), oldest=Min("created_at")
     )
     registration = CompletionRegistration.objects.filter(pk=1).first()

@@ -256,11 +256,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='qaevent',
-            index=models.Index(condition=models.Q(('delivered_at__isnull', True)), fields=['due_at'], name='qa_event_due'),
+            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='qa_event_due'),
         ),
         migrations.AddConstraint(
             model_name='qaevent',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('delivered_at__isnull', False), ('due_at__isnull', True)), models.Q(('delivered_at__isnull', True), ('due_at__isnull', False)), _connector='OR'), name='qa_event_is_due_or_delivered'),
+            constraint=models.CheckConstraint(condition=models.Q(('due_at__isnull', True), ('delivered_at__isnull', True), _connector='OR'), name='qa_event_delivered_is_not_due'),
         ),
         migrations.AddIndex(
             model_name='livecall',

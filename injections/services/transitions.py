@@ -81,19 +81,20 @@ def explained(code: str, message: str = "") -> dict[str, Any]:
 
 
 def announce(injection: InjectionRequest, *, before: Status, at: datetime) -> None:
-    """Write the event for the QA system beside the change it tells of; nothing when nobody listens.
+    """Write the event for the QA system beside the change it tells of: to be sent, or to be asked for where no
+    address is known to send it to.
 
     Told is what the platform took, and what it may have taken: also that such a doubt was settled.
     """
     doubts = {Status.UNKNOWN, Status.UNCONFIRMED}
     was_taken = injection.interaction_id != "" or injection.status in doubts or before in doubts
-    if not settings.QA_WEBHOOK_URL or not was_taken:
+    if not was_taken:
         return
     QaEvent.objects.create(
         number=_next_number(),
         injection=injection,
         created_at=at,
-        due_at=at,
+        due_at=at if settings.QA_WEBHOOK_URL else None,
         body={
             "event": "conversation:voice:interaction:completed",
             "injectionId": str(injection.pk),

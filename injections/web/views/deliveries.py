@@ -80,6 +80,8 @@ def _row(event: QaEvent, *, now: Any) -> dict[str, Any]:
 def _badge(event: QaEvent) -> Badge:
     if event.delivered_at is not None:
         return Badge("go", "✓", "Delivered")
+    if event.due_at is None:
+        return Badge("plain", "–", "Kept to be asked for")
     return Badge("stop", "✕", "Failed so far") if event.tries else Badge("plain", "◷", "Not tried yet")
 
 

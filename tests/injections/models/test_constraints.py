@@ -129,10 +129,7 @@ VIOLATIONS: dict[str, list[Make]] = {
     "live_call_has_version": [lambda: LiveCallFactory(version="")],
     "feed_state_is_one_row": [lambda: FeedState.objects.create(id=2)],
     "completion_registration_is_one_row": [lambda: CompletionRegistration.objects.create(id=2)],
-    "qa_event_is_due_or_delivered": [
-        lambda: QaEventFactory(due_at=None),
-        lambda: QaEventFactory(delivered_at=timezone.now()),
-    ],
+    "qa_event_delivered_is_not_due": [lambda: QaEventFactory(delivered_at=timezone.now())],
 }
 CASES = [(name, make) for name, makes in VIOLATIONS.items() for make in makes]
 

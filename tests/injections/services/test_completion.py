@@ -14,12 +14,14 @@ from audit.selectors import search
 from injections.lifecycle import Status
 from injections.models import CompletionEvent, InjectionRequest, QaEvent
 from injections.roles import Role
+from injections.selectors import status_summary
 from injections.services.completion import (
     Completion,
     match_recent_events,
     record_completion,
     settle_from_events,
 )
+from injections.services.qa import due_events
 from injections.services.settlement import settle_unknown
 from injections.services.transitions import explained, move
 from tests.factories import InjectionFactory, UserFactory
@@ -152,9 +154,13 @@ def test_the_outcome_is_announced_to_the_qa_system_in_the_same_transaction(setti
     )
 
 
-def test_without_a_qa_system_nothing_is_announced() -> None:
+def test_without_an_address_the_event_is_kept_for_whoever_asks_and_never_sent() -> None:
     _report(_sent())
-    assert not QaEvent.objects.exists()
+    event = QaEvent.objects.get()
+    assert (event.number, event.body["status"]) == (1, "completed")
+    assert (event.due_at, event.delivered_at) == (None, None)
+    assert due_events() == []
+    assert status_summary(now=timezone.now()).qa_waiting == 0
 
 
 def test_the_time_of_an_event_is_the_platform_s() -> None:

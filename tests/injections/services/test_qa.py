@@ -98,7 +98,7 @@ def test_a_delivered_one_is_finished_and_never_sent_again(receiver: ScriptedServ
     assert len(receiver.requests) == 1
 
 
-def test_due_events_come_in_their_order_and_no_sooner() -> None:
+def test_due_events_come_in_their_order_and_no_sooner(receiver: ScriptedServer) -> None:
     now = timezone.now()
     first, second = _event(due_at=now - timedelta(seconds=1)), _event(due_at=now - timedelta(seconds=9))
     _event(due_at=now + timedelta(seconds=9))

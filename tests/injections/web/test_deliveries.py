@@ -109,7 +109,13 @@ def test_only_whoever_may_open_the_injection_gets_a_link(browser_of: Any, three:
 
 
 def test_without_a_qa_system_the_page_says_how_to_connect_one(admin: Client):
-    assert "Set QA_WEBHOOK_URL" in admin.get("/deliveries/").content.decode()
+    assert "With QA_WEBHOOK_URL set" in admin.get("/deliveries/").content.decode()
+
+
+def test_an_event_that_is_kept_to_be_asked_for_does_not_look_as_if_it_waited(admin: Client):
+    QaEventFactory(due_at=None)
+    assert "Kept to be asked for" in admin.get("/deliveries/").content.decode()
+    assert "Kept to be asked for" not in admin.get("/deliveries/?state=waiting").content.decode()
 
 
 def test_an_event_with_markup_stays_text(admin: Client):
