@@ -65,27 +65,42 @@ def last_size(path: Path) -> int:
     return 0
 
 
-def read(path: Path, *, keys: Sequence[PublicKey]) -> Iterator[Line]:
-    """Give the lines of the file, their signatures verified.
-
-    A line that is the beginning of the next one was torn by a crash, and passed over.
+def whole_length(path: Path) -> int:
+    """Return the bytes up to the last newline: what comes after it is being written, or was torn by a crash.
 
     Raises:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        torn: tuple[int, bytes] | None = None
-        for number, raw in enumerate(file, start=1):
-            if torn is not None and not raw.startswith(torn[1].rstrip(b"\n")):
-                yield Line(torn[0], None, "is not a checkpoint")
-            torn = None
+        end = file.seek(0, os.SEEK_END)
+        begin = max(end - _LONGEST_LINE, 0)
+        file.seek(begin)
+        return begin + file.read().rfind(b"\n") + 1
+
+
+def read(path: Path, *, keys: Sequence[PublicKey], after: tuple[int, int], end: int) -> Iterator[Line]:
+    """Give the lines up to the byte `end`, their signatures verified, after so many bytes and lines.
+
+    A line that is the beginning of the next one was torn by a crash, and is passed over.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    at, number = after
+    torn: bytes | None = None
+    with path.open("rb") as file:
+        file.seek(at)
+        while file.tell() < end:
+            raw = file.readline()
+            if torn is not None and not raw.startswith(torn.rstrip(b"\n")):
+                yield Line(number, None, "is not a checkpoint")
+            number += 1
             line = _read_line(number, raw, keys)
-            if line is None:
-                torn = (number, raw)
-            else:
+            torn = raw if line is None else None
+            if line is not None:
                 yield line
-        if torn is not None and torn[1].endswith(b"\n"):
-            yield Line(torn[0], None, "is not a checkpoint")
+    if torn is not None:
+        yield Line(number, None, "is not a checkpoint")
 
 
 def _read_line(number: int, raw: bytes, keys: Sequence[PublicKey]) -> Line | None:

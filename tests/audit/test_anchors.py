@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 def _found(path: Path) -> list[tuple[int, int | str]]:
     return [
         (line.number, line.fault if line.checkpoint is None else line.checkpoint.size)
-        for line in read(path, keys=[KEY.public])
+        for line in read(path, keys=[KEY.public], after=(0, 0), end=anchors.whole_length(path))
     ]
 
 

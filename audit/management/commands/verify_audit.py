@@ -1,0 +1,150 @@
+"""`manage.py verify_audit`: find whether anything in the audit log was changed, removed, reordered or hidden."""
+
+import sys
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from audit import own_records
+from audit.canonical import clean_text
+from audit.notes import InvalidKey, PublicKey
+from audit.places import Places, places
+from audit.verification.log import Verification
+from audit.verification.report import Report
+from audit.verification.witnesses import read_keys
+
+_PROGRESS_S = 2.0
+
+
+class Command(BaseCommand):
+    """Verifies the log, records that it did, and ends with status 1 when anything is wrong."""
+
+    help = "Verify the audit log: what is new since the last time, or all of it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command line."""
+        parser.add_argument(
+            "--full", action="store_true", help="read every record again, not only what is new"
+        )
+        parser.add_argument(
+            "--anchors",
+            metavar="PATH",
+            action="append",
+            type=Path,
+            help="checkpoints kept elsewhere (may be repeated; default: AUDIT_ANCHOR_FILE)",
+        )
+        parser.add_argument(
+            "--key",
+            metavar="PATH",
+            type=Path,
+            help="the public keys to trust (default: those of this installation)",
+        )
+
+    def handle(
+        self, *args: Any, full: bool, anchors: list[Path] | None, key: Path | None, **options: Any
+    ) -> None:
+        """Verify, record, report."""
+        began = time.monotonic()
+        here = places()
+        try:
+            report = Verification(
+                places=here,
+                keys=_keys(here, key),
+                anchor_files=_anchor_files(here, anchors),
+                is_full=full,
+                at=timezone.now(),
+                progress=self._progress(),
+            ).run()
+        except (OSError, InvalidKey) as error:
+            _record_breaking_off(error, is_full=full)
+            raise CommandError(f"The log cannot be verified: {error}.") from None
+        _record(report, is_full=full)
+        self._tell(report, seconds=time.monotonic() - began)
+        if report.faults:
+            sys.exit(1)
+
+    def _tell(self, report: Report, *, seconds: float) -> None:
+        for fault in report.faults:
+            self.stdout.write(f"FAULT  {fault}")
+        if report.more:
+            self.stdout.write(f"FAULT  and {report.more} more")
+        for notice in report.notices:
+            self.stdout.write(f"note   {notice}")
+        self.stdout.write(f"{_sentence(report)} It took {seconds:.1f} s.")
+
+    def _progress(self) -> Any:
+        due = time.monotonic() + _PROGRESS_S
+
+        def show(done: int, total: int) -> None:
+            nonlocal due
+            if time.monotonic() >= due:
+                due = time.monotonic() + _PROGRESS_S
+                self.stderr.write(f"{done:,} of {total:,} records")
+
+        return show
+
+
+def _keys(here: Places, given: Path | None) -> list[PublicKey]:
+    """Return the keys to trust: those given, or those of this installation, none before its first checkpoint."""
+    if given is None and not here.public_keys.exists():
+        return []
+    return read_keys(given if given is not None else here.public_keys)
+
+
+def _anchor_files(here: Places, given: list[Path] | None) -> list[Path]:
+    if given is None:
+        return [here.anchors] if here.anchors.exists() else []
+    return given
+
+
+def _sentence(report: Report) -> str:
+    count = len(report.faults) + report.more
+    found = (
+        "No fault."
+        if count == 0
+        else f"{count} fault{'s' if count > 1 else ''}, the first: {report.faults[0]}"
+    )
+    return (
+        f"Verified {report.size - report.begin} of {report.size} records, {report.checkpoints} checkpoints and"
+        f" {report.anchors} anchors. {found}"
+    )
+
+
+def _record_breaking_off(error: Exception, *, is_full: bool) -> None:
+    own_records.record(
+        "audit.verified",
+        clean_text(f"The verification of the log broke off: {error}."),
+        at=timezone.now(),
+        command=_command(is_full),
+        outcome="failed",
+        reason_code="broke_off",
+    )
+
+
+def _command(is_full: bool) -> str:
+    return "verify_audit --full" if is_full else "verify_audit"
+
+
+def _record(report: Report, *, is_full: bool) -> None:
+    """Record the verification and what came of it. Without the record its result is not shown."""
+    own_records.record(
+        "audit.verified",
+        clean_text(_sentence(report)),
+        at=timezone.now(),
+        command=_command(is_full),
+        outcome="failed" if report.faults else "done",
+        reason_code="log_damaged" if report.faults else "",
+        details={
+            "full": is_full,
+            "from": report.begin,
+            "size": report.size,
+            "checkpoints": report.checkpoints,
+            "anchors": report.anchors,
+            "faults": [clean_text(fault, limit=300) for fault in report.faults],
+            "more_faults": report.more,
+        },
+    )

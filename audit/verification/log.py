@@ -1,0 +1,168 @@
+"""The whole verification: records, chains, tree, checkpoints, signatures, anchors, outbox, guards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from django.db import connection
+
+from audit import guards
+from audit.canonical import format_time
+from audit.merkle import CompactRange
+from audit.models import AuditCheckpoint, AuditNode
+from audit.notes import PublicKey
+from audit.places import Places
+from audit.stored_tree import DamagedTree, stored_tree
+from audit.stored_tree import size as sealed_size
+from audit.tiles import HEIGHT, MOST_LEVELS
+from audit.uuid7 import first_uuid7
+from audit.verification import state as states
+from audit.verification.report import Progress, Report
+from audit.verification.state import State, UnreadableState
+from audit.verification.walk import BATCH, Broken, Walk, check_pending, check_strays
+from audit.verification.witnesses import Claim, anchored_claims, signers_claim, stored_claims
+
+# How long the transaction of a record may stay open for an incremental run to miss nothing; a full one never does.
+_SLOWEST_COMMIT = timedelta(minutes=10)
+_NO_ANCHOR = (
+    "No anchor was at hand: a log that was cut short, or rewritten and signed anew with its own key,"
+    " looks whole without one."
+)
+_RECEIPTS = "A record removed with its outbox row before it was sealed is shown by its receipt alone."
+
+
+@dataclass(slots=True)
+class Verification:
+    """One run. It reads what is new since the last run that found no fault; with `is_full` it reads all."""
+
+    places: Places
+    keys: Sequence[PublicKey]
+    anchor_files: Sequence[Path]
+    is_full: bool
+    at: datetime
+    progress: Progress
+    report: Report = field(default_factory=Report)
+    _known: State | None = None
+    _anchors_read: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def run(self) -> Report:
+        """Verify, and remember how far the log is good when nothing was wrong.
+
+        Raises:
+            OSError: an anchor cannot be read, or the state not be written.
+        """
+        report = self.report
+        report.size = sealed_size()
+        self._load()
+        tree = self._start()
+        report.begin = tree.size
+        claims = self._claims(is_from_start=tree.size == 0)
+        self._check_earlier(tree.size, claims)
+        self._walk(tree, claims)
+        self._check_beyond(claims)
+        self._check_outbox()
+        for name in guards.missing_guards(connection):
+            report.add(f"The guard {name} is missing or altered: the database would let the log be changed.")
+        report.notices += [*([] if self.anchor_files else [_NO_ANCHOR]), _RECEIPTS]
+        report.put_in_order()
+        if not report.faults:
+            self._remember(tree)
+        return report
+
+    def _load(self) -> None:
+        try:
+            self._known = states.load(self.places.verified)
+        except UnreadableState as error:
+            self.report.add(f"{error}.")
+        self._anchors_read = {} if self._known is None else dict(self._known.anchors)
+
+    def _start(self) -> CompactRange:
+        """Return the tree to go on from: the one that was verified, or the empty one."""
+        if self._known is None or self.is_full or self._known.size > self.report.size:
+            return CompactRange()
+        return self._known.tree()
+
+    def _claims(self, *, is_from_start: bool) -> list[Claim]:
+        """Return who vouches for a root from outside the database. Of an anchor only what is new is read again."""
+        claims = signers_claim(self.places.signed, keys=self.keys, report=self.report)
+        if self._known is not None:
+            claims.append(
+                Claim(f"The verification of {self._known.at}", self._known.size, self._known.tree().root())
+            )
+        for path in self.anchor_files:
+            after = (0, 0) if is_from_start else self._anchors_read.get(str(path), (0, 0))
+            found, read = anchored_claims(path, after=after, keys=self.keys, report=self.report)
+            self._anchors_read[str(path)] = read
+            claims += found
+        return claims
+
+    def _check_earlier(self, size: int, claims: Sequence[Claim]) -> None:
+        """Compare what is claimed of the records that are not read again with the stored tree over them."""
+        tree = stored_tree()
+        for claim in claims:
+            if not 0 < claim.size <= size:
+                continue
+            try:
+                is_so = tree.root(claim.size) == claim.root
+            except (DamagedTree, ValueError):
+                is_so = False
+            if not is_so:
+                self.report.add(
+                    f"{claim.who} says otherwise of the first {claim.size} records. Run with --full to find where."
+                )
+
+    def _walk(self, tree: CompactRange, claims: Sequence[Claim]) -> None:
+        size = self.report.size
+        walk = Walk(tree, report=self.report)
+        walk.expect(claim for claim in claims if claim.size > tree.size)
+        try:
+            while tree.size < size:
+                end = min((tree.size // BATCH + 1) * BATCH, size)
+                walk.expect(stored_claims(above=tree.size, through=end, keys=self.keys, report=self.report))
+                walk.read(end)
+                self.progress(tree.size, size)
+        except Broken:
+            return
+
+    def _check_beyond(self, claims: Sequence[Claim]) -> None:
+        """Report who vouches for a longer log than there is, and what stands behind its end."""
+        size = self.report.size
+        stored = AuditCheckpoint.objects.order_by("-size").values_list("size", flat=True)
+        newest = stored.first() or 0
+        longer = [(claim.who, claim.size) for claim in claims if claim.size > size]
+        if newest > size:
+            longer.append(("The newest stored checkpoint", newest))
+        for who, known in longer:
+            self.report.add(f"{who} knows {known} records, but the log has {size}: its end was removed.")
+        for level in range(1, MOST_LEVELS):
+            nodes = AuditNode.objects.filter(level=level).order_by("-index")
+            last = nodes.values_list("index", flat=True).first()
+            if last is not None and last + 1 << HEIGHT * level > size:
+                self.report.add(
+                    f"There is a stored hash ({level}/{last}) of records that the log does not have."
+                )
+        if newest and not self.keys:
+            self.report.add("There is no public key to check the signatures by.")
+        if newest < size:
+            self.report.notices.append(f"The records from {newest} on are sealed but not signed yet.")
+
+    def _check_outbox(self) -> None:
+        waiting = check_pending(self.report)
+        if waiting:
+            self.report.notices.append(f"{waiting} records wait to be sealed.")
+        known = None if self.report.begin == 0 else self._known
+        check_strays(self.report, first=UUID(int=0) if known is None else UUID(known.first_new))
+
+    def _remember(self, tree: CompactRange) -> None:
+        states.save(
+            self.places.verified,
+            State(
+                size=tree.size,
+                peaks=[peak.hex() for peak in tree.peaks],
+                at=format_time(self.at),
+                first_new=str(first_uuid7(at=self.at - _SLOWEST_COMMIT)),
+                anchors=self._anchors_read,
+            ),
+        )

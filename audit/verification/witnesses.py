@@ -1,0 +1,99 @@
+"""What the log has to agree with: checkpoints in its table, and those that were kept outside of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit import anchors
+from audit.checkpoint import Checkpoint, open_checkpoint
+from audit.models import AuditCheckpoint
+from audit.notes import InvalidNote, PublicKey, parse_public_key
+from audit.verification.report import Report
+
+_AT_ONCE = 500  # sizes that one query asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Somebody's word that the first `size` records have this root. `who` begins a sentence."""
+
+    who: str
+    size: int
+    root: bytes
+
+
+def read_keys(path: Path) -> list[PublicKey]:
+    """Return the public keys in a file, one on each line.
+
+    Raises:
+        OSError: it cannot be read.
+        notes.InvalidKey: a line is no key.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [parse_public_key(line) for line in lines if line.strip()]
+
+
+def stored_claims(*, above: int, through: int, keys: Sequence[PublicKey], report: Report) -> list[Claim]:
+    """Return the stored checkpoints of these sizes; report those that are not what was signed."""
+    claims = []
+    for row in AuditCheckpoint.objects.filter(size__gt=above, size__lte=through).order_by("size"):
+        report.checkpoints += 1
+        who = f"The stored checkpoint of {row.size} records"
+        try:
+            found = open_checkpoint(row.note, keys=keys)
+        except InvalidNote as error:
+            report.add(f"{who} is not valid: {error}.")
+            continue
+        if (found.size, found.root.hex()) != (row.size, row.root_hash):
+            report.add(f"{who} has other columns than its signed text.")
+        claims.append(Claim(who, found.size, found.root))
+    return claims
+
+
+def signers_claim(path: Path, *, keys: Sequence[PublicKey], report: Report) -> list[Claim]:
+    """Return what was signed last on this machine, when this is the machine that signs."""
+    try:
+        found = open_checkpoint(path.read_text(encoding="utf-8"), keys=keys)
+    except FileNotFoundError:
+        return []
+    except (InvalidNote, UnicodeDecodeError) as error:
+        report.add(f"What was signed last ({path}) is not valid: {error}.")
+        return []
+    return [Claim(f"What was signed last ({path})", found.size, found.root)]
+
+
+def anchored_claims(
+    path: Path, *, after: tuple[int, int], keys: Sequence[PublicKey], report: Report
+) -> tuple[list[Claim], tuple[int, int]]:
+    """Return the checkpoints in an anchor file after so many bytes and lines, and how far it was read now.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    end = anchors.whole_length(path)
+    if end < after[0]:
+        report.add(f"The anchors in {path} were cut: they had {after[0]} bytes when they were read last.")
+        after = (0, 0)
+    claims, number = [], after[1]
+    for line in anchors.read(path, keys=keys, after=after, end=end):
+        number = line.number
+        if line.checkpoint is None:
+            report.add(f"Line {line.number} of the anchors in {path} {line.fault}.")
+        else:
+            claims.append(_anchored(path, line.number, line.checkpoint))
+    report.anchors += len(claims)
+    _check_stored(claims, report)
+    return claims, (end, number)
+
+
+def _check_stored(claims: Sequence[Claim], report: Report) -> None:
+    """Report anchored checkpoints that the table lacks: each was stored before it was anchored."""
+    for begin in range(0, len(claims), _AT_ONCE):
+        asked = {claim.size: claim for claim in claims[begin : begin + _AT_ONCE]}
+        stored = AuditCheckpoint.objects.filter(size__in=asked).values_list("size", flat=True)
+        for size in sorted(asked.keys() - set(stored)):
+            report.add(f"{asked[size].who} is a checkpoint of {size} records that is no longer stored.")
+
+
+def _anchored(path: Path, number: int, found: Checkpoint) -> Claim:
+    return Claim(f"Line {number} of the anchors in {path}", found.size, found.root)

@@ -1,0 +1,203 @@
+"""`manage.py verify_audit`: what it reads, what it remembers, how it ends, and that it is on record."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from audit.models import AuditRecord
+from audit.places import Places
+from tests.audit.flush import suspended
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Record = Callable[..., AuditRecord]
+Seal = Callable[[], None]
+
+
+def _verify(*options: str) -> tuple[int, str]:
+    """Return exit status and output."""
+    out = StringIO()
+    try:
+        call_command("verify_audit", *options, stdout=out, stderr=out)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def _forge(record: AuditRecord) -> None:
+    with suspended(connection), connection.cursor() as cursor:
+        identifier = record.pk.hex if connection.vendor == "sqlite" else record.pk
+        cursor.execute("UPDATE audit_auditrecord SET summary = 'x' WHERE id = %s", [identifier])
+
+
+def _result() -> AuditRecord:
+    newest = AuditRecord.objects.filter(action="audit.verified").first()
+    assert newest is not None
+    return newest
+
+
+def test_an_empty_log_is_whole(log_places: Places):
+    status, told = _verify()
+    assert (status, "Verified 0 of 0 records" in told) == (0, True)
+
+
+def test_a_whole_log_ends_with_0_and_is_on_record(record: Record, seal: Seal):
+    record()
+    record()
+    seal()
+    status, told = _verify()
+    assert (status, "Verified 2 of 2 records, 1 checkpoints and 1 anchors. No fault." in told) == (0, True)
+    assert (_result().outcome, _result().actor_kind) == ("done", "system")
+    details = json.loads(_result().body)["details"]
+    assert (details["size"], details["faults"]) == (2, [])
+
+
+def test_a_damaged_log_ends_with_1_and_its_first_fault_is_on_record(record: Record, seal: Seal):
+    first = record()
+    second = record()
+    seal()
+    _forge(second)
+    _forge(first)
+    status, told = _verify()
+    fault = "Record 0: The column summary differs from the text of the record."
+    assert (status, told.splitlines()[0]) == (1, f"FAULT  {fault}")
+    assert (_result().outcome, _result().reason_code) == ("failed", "log_damaged")
+    assert f"2 faults, the first: {fault}" in _result().summary
+    assert json.loads(_result().body)["details"]["faults"][0] == fault
+
+
+def test_the_second_run_reads_what_is_new(record: Record, seal: Seal):
+    record()
+    seal()
+    _verify()
+    record()
+    seal()
+    # The record of the first run is new as well.
+    assert "Verified 2 of 3 records, 1 checkpoints and 1 anchors." in _verify()[1]
+
+
+def test_a_fault_in_what_was_read_before_is_found_by_a_full_run(record: Record, seal: Seal):
+    old = record()
+    seal()
+    _verify()
+    _forge(old)
+    assert _verify()[0] == 0
+    assert _verify("--full")[0] == 1
+
+
+def test_how_far_the_log_was_verified_is_kept_only_when_nothing_was_wrong(
+    record: Record, seal: Seal, log_places: Places
+):
+    record()
+    seal()
+    _verify()
+    before = log_places.verified.read_text()
+    bad = record()
+    seal()
+    _forge(bad)
+    assert _verify()[0] == 1
+    assert log_places.verified.read_text() == before
+
+
+def test_a_run_that_breaks_off_is_not_remembered(
+    record: Record, seal: Seal, log_places: Places, monkeypatch: pytest.MonkeyPatch
+):
+    record()
+    seal()
+
+    def break_off(*_: object, **__: object) -> None:
+        raise OSError("no power")
+
+    monkeypatch.setattr("audit.verification.log.check_strays", break_off)
+    with pytest.raises(CommandError, match="no power"):
+        _verify()
+    assert not log_places.verified.exists()
+    assert (_result().outcome, _result().reason_code) == ("failed", "broke_off")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"size": 3, "peaks": [], "at": "", "first_new": "x", "anchors": {}}',
+        '{"size": 0, "peaks": [], "at": "", "first_new": "x", "anchors": {}}',
+    ],
+)
+def test_a_memory_that_was_changed_is_named(record: Record, seal: Seal, log_places: Places, text: str):
+    record()
+    seal()
+    log_places.verified.write_text(text)
+    status, told = _verify()
+    assert (status, "does not say how far the log was verified" in told) == (1, True)
+
+
+def test_a_memory_that_claims_another_log_is_named(record: Record, seal: Seal, log_places: Places):
+    record()
+    seal()
+    _verify()
+    state = json.loads(log_places.verified.read_text())
+    log_places.verified.write_text(json.dumps({**state, "peaks": ["0" * 64]}))
+    assert "says otherwise of the first 1 records" in _verify()[1]
+
+
+def test_an_anchor_that_is_named_but_not_there_is_an_error(log_places: Places, tmp_path: Path):
+    with pytest.raises(CommandError, match="cannot be verified"):
+        _verify("--anchors", str(tmp_path / "nowhere"))
+
+
+def test_several_anchors_are_read(record: Record, seal: Seal, log_places: Places, tmp_path: Path):
+    record()
+    seal()
+    copy = tmp_path / "copy"
+    copy.write_text(log_places.anchors.read_text())
+    assert " and 2 anchors." in _verify("--anchors", str(copy), "--anchors", str(log_places.anchors))[1]
+
+
+def test_a_key_that_somebody_kept_is_trusted_instead_of_ours(
+    record: Record, seal: Seal, log_places: Places, tmp_path: Path
+):
+    record()
+    seal()
+    pinned = tmp_path / "pinned"
+    pinned.write_text(log_places.public_keys.read_text())
+    log_places.public_keys.write_text("audit-log/forged+00000000+AA==\n")
+    assert _verify("--key", str(pinned))[0] == 0
+    with pytest.raises(CommandError, match="cannot be verified"):
+        _verify()
+
+
+def test_a_long_run_shows_its_progress(record: Record, seal: Seal, monkeypatch: pytest.MonkeyPatch):
+    for _ in range(3):
+        record()
+    seal()
+    monkeypatch.setattr("audit.management.commands.verify_audit._PROGRESS_S", -1.0)
+    monkeypatch.setattr("audit.verification.log.BATCH", 2)
+    assert _verify()[1].startswith("2 of 3 records\n3 of 3 records\n")
+
+
+def test_what_is_sealed_and_not_signed_is_told(record: Record, seal: Seal):
+    from audit.sealing import seal_batch
+
+    record()
+    seal()
+    record()
+    seal_batch()
+    assert "The records from 1 on are sealed but not signed yet." in _verify()[1]
+
+
+def test_many_faults_are_counted_and_the_first_told(record: Record, seal: Seal):
+    for _ in range(25):
+        record()
+    seal()
+    with suspended(connection), connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_auditrecord SET summary = 'x'")
+    told = _verify()[1]
+    assert told.count("FAULT  Record") == 20
+    assert "FAULT  and 5 more" in told
+    assert "25 faults, the first: Record 0:" in told
