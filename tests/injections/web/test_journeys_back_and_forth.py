@@ -1,5 +1,6 @@
 """What people do besides the straight way: go back, close, try again after a lost answer, come back after a log-in."""
 
+import os
 import wave
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def recording(tmp_path: Path) -> Path:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(b"".join((200 * (n % 40)).to_bytes(2, "little", signed=True) for n in range(8000)))
+        tone = b"".join((200 * (n % 40)).to_bytes(2, "little", signed=True) for n in range(8000))
+        file.writeframes(tone + os.urandom(2000))  # the same sound is not taken twice
     return path
 
 
