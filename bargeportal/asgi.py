@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+from collections.abc import Awaitable
 from typing import Final
 
 import django
@@ -14,8 +15,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bargeportal.settings")
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402  needs the set-up above
+from django.db import DatabaseError  # noqa: E402  likewise
 
 from bargeportal.gateway import Gateway  # noqa: E402  likewise
+from injections.genesys.errors import GenesysError  # noqa: E402  likewise
 
 _WARM_WITHIN_S: Final = 5.0  # a slow platform must not keep the portal from starting
 _HAND_BACK_WITHIN_S: Final = 1.0
@@ -56,13 +59,23 @@ class Portal:
 
     async def _warm(self) -> None:
         """Do now what the first request would otherwise wait for. A failure is said and does no harm."""
-        try:
-            async with asyncio.timeout(_WARM_WITHIN_S):
-                await asyncio.gather(asyncio.to_thread(_warm_platform), self._gateway.in_thread(_warm_django))
-        except Exception:
-            _logger.warning("not warmed up: the first request will be slower", exc_info=True)
+        await asyncio.gather(
+            _tried("the platform", asyncio.to_thread(_warm_platform)),
+            _tried("the pages", self._gateway.in_thread(_warm_django)),
+        )
         gc.collect()
         gc.freeze()  # what is loaded now stays: later collections need not look at it
+
+
+async def _tried(what: str, warming: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(_WARM_WITHIN_S):
+            await warming
+    except (GenesysError, DatabaseError, TimeoutError) as error:  # not the program's fault: one line tells it
+        why = " ".join(str(error).split()) or f"no answer within {_WARM_WITHIN_S:g} s."
+        _logger.warning("%s not warmed up, so the first request will be slower: %s", what, why)
+    except Exception:
+        _logger.warning("%s not warmed up, so the first request will be slower", what, exc_info=True)
 
 
 def _hand_back() -> None:

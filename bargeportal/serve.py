@@ -2,17 +2,20 @@
 
 import os
 import sys
+from argparse import ArgumentParser
 
 import uvicorn
 
 from bargeportal.env import told_in_one_line
 
 
-def main(host: str = "127.0.0.1") -> None:
+def main(*, host: str, skip_checks: bool) -> None:
     """Serve until SIGTERM; requests under way are then answered, as far as SHUTDOWN_GRACE_S allows."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bargeportal.settings")
     from django.conf import settings
 
+    if not skip_checks:
+        _check()
     uvicorn.run(
         "bargeportal.asgi:application",
         host=host,
@@ -28,6 +31,27 @@ def main(host: str = "127.0.0.1") -> None:
     )
 
 
+def _check() -> None:
+    """End the process, with a line for each reason, when it could answer nobody as it should."""
+    import django
+
+    django.setup(set_prefix=False)
+    from bargeportal import starting
+
+    findings = starting.findings()
+    for line in findings:
+        sys.stderr.write(f"{line}\n")
+    if findings:
+        sys.exit(1)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="python -m bargeportal.serve", description=__doc__)
+    parser.add_argument("host", nargs="?", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--skip-checks", action="store_true", help="whoever starts this has checked")
+    return parser
+
+
 if __name__ == "__main__":
     with told_in_one_line():
-        main(*sys.argv[1:2])
+        main(**vars(_parser().parse_args()))

@@ -1,5 +1,6 @@
 """The one settings file. Environment variables choose; the README's table lists them all."""
 
+import os
 from pathlib import Path
 from ssl import CERT_REQUIRED
 from urllib.parse import quote, urlsplit
@@ -9,9 +10,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 from bargeportal.broker import broker_url
 from bargeportal.env import Environment
-from bargeportal.keys import stored_key
-from injections.genesys.config import UnknownRegion, urls_for_region
+from bargeportal.keys import made_webhook_secret, stored_key
+from injections.genesys.config import DEFAULT_REGION, UnknownRegion, urls_for_region
 
+# Whatever a process of the portal writes is its user's alone: sessions, callers' numbers, recordings, keys.
+os.umask(0o077)
 env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -19,7 +22,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 PORTAL_DATA_DIR = Path(env.text("PORTAL_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 PORT = env.integer("PORT", 8000, least=1, most=65535)
 # The portal's own address, as browsers and the media server reach it. https brings what production needs.
-PORTAL_BASE_URL = env.url("PORTAL_BASE_URL", f"http://127.0.0.1:{PORT}")
+PORTAL_BASE_URL = env.origin("PORTAL_BASE_URL", f"http://127.0.0.1:{PORT}")
 IS_HTTPS = PORTAL_BASE_URL.startswith("https://")
 PORTAL_HOST = urlsplit(PORTAL_BASE_URL).hostname or ""
 
@@ -28,21 +31,26 @@ SECRET_KEY = env.secret("SECRET_KEY") or stored_key(PORTAL_DATA_DIR, "secret_key
 MEDIA_SIGNING_KEY = env.secret("MEDIA_SIGNING_KEY") or stored_key(PORTAL_DATA_DIR, "media_signing_key")
 COMPLETION_SECRET = env.secret("COMPLETION_SECRET") or stored_key(PORTAL_DATA_DIR, "completion_secret")
 DEBUG = False
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [PORTAL_HOST, *([] if IS_HTTPS else ["127.0.0.1", "localhost"])]
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [
+    f"[{PORTAL_HOST}]" if ":" in PORTAL_HOST else PORTAL_HOST,
+    *([] if IS_HTTPS else ["127.0.0.1", "localhost"]),
+]
 
 # --- Genesys Cloud ------------------------------------------------------------------------------------------
 GENESYS_CLIENT_ID = env.text("GENESYS_CLIENT_ID")
 GENESYS_CLIENT_SECRET = env.secret("GENESYS_CLIENT_SECRET")
-GENESYS_ORG_REGION = env.text("GENESYS_ORG_REGION", "us-east-1")
+GENESYS_ORG_REGION = env.text("GENESYS_ORG_REGION")
 try:
-    _api_url, _login_url = urls_for_region(GENESYS_ORG_REGION)
+    _api_url, _login_url = urls_for_region(GENESYS_ORG_REGION or DEFAULT_REGION)
 except UnknownRegion as error:
     raise ImproperlyConfigured(f"GENESYS_ORG_REGION: {error}") from None
-GENESYS_API_URL = env.url("GENESYS_API_URL", _api_url)
-GENESYS_LOGIN_URL = env.url("GENESYS_LOGIN_URL", _login_url)
+GENESYS_API_URL = env.base("GENESYS_API_URL", _api_url)
+GENESYS_LOGIN_URL = env.base("GENESYS_LOGIN_URL", _login_url)
 GENESYS_CONSENT_KEY = env.text("GENESYS_CONSENT_KEY", "supervision_consent")
 QA_WEBHOOK_URL = env.url("QA_WEBHOOK_URL")
-QA_WEBHOOK_SECRET = env.secret("QA_WEBHOOK_SECRET") or stored_key(PORTAL_DATA_DIR, "qa_webhook_secret")
+QA_WEBHOOK_SECRET = env.secret("QA_WEBHOOK_SECRET") or stored_key(
+    PORTAL_DATA_DIR, "qa_webhook_secret", make=made_webhook_secret
+)
 
 # --- Injecting ----------------------------------------------------------------------------------------------
 INJECT_AUDIO_HOSTS = env.words("INJECT_AUDIO_HOSTS")
@@ -180,6 +188,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["injections.api.authentication.ApiTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "injections.api.negotiation.AlwaysJson",
     "DEFAULT_PARSER_CLASSES": ["injections.api.parsing.StrictJSONParser"],
     "EXCEPTION_HANDLER": "injections.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

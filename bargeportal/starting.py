@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import IO, Final
 
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.management import call_command
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from bargeportal.management.needs_database import database_trouble
 from bargeportal.supervision import Program
+from injections.roles import Role
 
 _STATIC_SOURCES: Final = ("injections/static", "audit/static", "requirements.lock")
 # Nothing of these is ever shown: the HTTP API answers JSON alone, and the admin speaks English without autocompletion.
@@ -84,7 +87,7 @@ def _arguments(name: str, plan: Plan) -> list[str]:
         case "simulator":
             return ["-m", "injections.genesys.simulator", "--port", str(plan.simulator_port)]
         case "web":
-            return ["-m", "bargeportal.serve"]
+            return ["-m", "bargeportal.serve", "--skip-checks"]
         case "worker" if settings.REDIS_URL:
             schedule = str(settings.PORTAL_DATA_DIR / "beat")
             return [
@@ -111,11 +114,40 @@ def hold_data_dir() -> IO[str] | None:
 
 def prepare_database() -> bool:
     """Bring the database to the newest form; return whether anything had to be done."""
-    executor = MigrationExecutor(connections["default"])
-    todo = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if todo:
+    has_work = count_unapplied_migrations() > 0
+    if has_work:
         call_command("migrate", interactive=False, verbosity=0)
-    return bool(todo)
+    return has_work
+
+
+def count_unapplied_migrations() -> int:
+    """Return by how many steps the database is behind the program. Raises OperationalError when it is away."""
+    executor = MigrationExecutor(connections["default"])
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def findings() -> list[str]:
+    """Return why a process should not start, a line each: errors of the system checks, else of the database."""
+    lines = [
+        f"({finding.id}) {finding.msg} {finding.hint or ''}".strip()
+        for finding in run_checks()
+        if finding.is_serious() and not finding.is_silenced()
+    ]
+    return lines or _database_findings()
+
+
+def _database_findings() -> list[str]:
+    try:
+        unapplied = count_unapplied_migrations()
+    except OperationalError as error:
+        return [database_trouble(error)]
+    finally:
+        close_database()
+    if unapplied == 0:
+        return []
+    return [
+        f"The database is not set up, or of an older version ({unapplied} steps): run `manage.py migrate`."
+    ]
 
 
 def prepare_static() -> bool:
@@ -159,6 +191,25 @@ def watcher_news(*, since: datetime) -> str | None:
     if feed.snapshot_at is not None and feed.snapshot_at >= since:
         return ""
     return feed.problem or None
+
+
+def still_missing() -> list[str]:
+    """Return what a person has to do before anybody can barge, a sentence each."""
+    from django.contrib.auth.models import User
+
+    from injections.models import Queue
+
+    try:
+        lines = []
+        if not User.objects.filter(is_active=True, groups__name=Role.ADMINISTRATOR).exists():
+            lines.append("nobody can administer the portal yet: manage.py create_admin NAME makes an account")
+        if not Queue.objects.exists():
+            lines.append(
+                "no live calls yet: no queue is known; an administrator enters them at /admin/, Queues"
+            )
+        return lines
+    finally:
+        close_database()
 
 
 def _fingerprint() -> str:

@@ -14,7 +14,12 @@ class DatabaseCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except (OperationalError, ProgrammingError) as error:
-            raise CommandError(
-                f"The database cannot be used: {' '.join(str(error).split())}. DATABASE_URL, or PORTAL_DATA_DIR, "
-                "says where it is; `manage.py up` and `manage.py migrate` set it up."
-            ) from error
+            raise CommandError(database_trouble(error)) from error
+
+
+def database_trouble(error: Exception) -> str:
+    """Return one line that tells what is wrong with the database, and what to do."""
+    return (
+        f"The database cannot be used: {' '.join(str(error).split())}. DATABASE_URL, or PORTAL_DATA_DIR, "
+        "says where it is; `manage.py up` and `manage.py migrate` set it up."
+    )

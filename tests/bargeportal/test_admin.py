@@ -6,6 +6,7 @@ from django.test import Client
 
 from audit.models import AuditRecord
 from bargeportal import demo
+from bargeportal.rights import seed_roles
 from injections.models import Queue
 from injections.roles import Role
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def admin(client: Client) -> Client:
     """Return the demo's administrator, logged in."""
-    demo.seed_roles()
+    seed_roles()
     demo.seed_people(password="a-demo-password")
     demo.seed_queues()
     client.force_login(User.objects.get(username="admin"))

@@ -2,10 +2,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 
 from bargeportal.asgi import Portal
 from bargeportal.gateway import Gateway
 from injections import wiring
+from injections.genesys.errors import NotSent
 
 
 class Server:
@@ -51,6 +53,35 @@ def test_a_platform_that_is_away_does_not_keep_the_portal_from_starting(
     monkeypatch.setattr(wiring, "warm", fail)
     assert Server("lifespan.startup", "lifespan.shutdown").run("lifespan")[0] == "lifespan.startup.complete"
     assert "not warmed up" in caplog.text
+
+
+def test_a_platform_that_is_away_is_told_in_one_line(
+    warmed: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise NotSent("The platform could not be reached: the connection\nwas refused.")
+
+    monkeypatch.setattr(wiring, "warm", fail)
+    Server("lifespan.startup", "lifespan.shutdown").run("lifespan")
+    [record] = caplog.records
+    assert record.exc_info is None
+    assert record.getMessage() == (
+        "the platform not warmed up, so the first request will be slower: "
+        "The platform could not be reached: the connection was refused."
+    )
+
+
+def test_pages_that_cannot_be_warmed_are_told_though_the_platform_is_away_too(
+    warmed: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(error: Exception) -> None:
+        raise error
+
+    monkeypatch.setattr(wiring, "warm", lambda: fail(NotSent("Nobody there.")))
+    monkeypatch.setattr("bargeportal.asgi._warm_django", lambda: fail(DatabaseError("no such table")))
+    Server("lifespan.startup", "lifespan.shutdown").run("lifespan")
+    said = sorted(record.getMessage().rpartition(": ")[2] for record in caplog.records)
+    assert said == ["Nobody there.", "no such table"]
 
 
 def test_a_websocket_is_refused() -> None:

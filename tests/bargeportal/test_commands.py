@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 from knox.auth import TokenAuthentication
 from knox.models import AuthToken
@@ -97,10 +98,74 @@ def test_a_person_is_never_made_a_client() -> None:
         run("create_api_client", "ada")
 
 
+@pytest.mark.parametrize("command", ["create_api_client", "create_admin"])
 @pytest.mark.parametrize("name", ["", "two words", "x" * 151, "a\nb"])
-def test_a_name_that_cannot_be_a_username_is_refused(name: str) -> None:
+def test_a_name_that_cannot_be_a_username_is_refused(command: str, name: str) -> None:
     with pytest.raises(CommandError, match="at most 150"):
-        run("create_api_client", name)
+        run(command, name)
+
+
+GOOD_PASSWORD = "three-quiet-otters"
+
+
+def make_admin(monkeypatch: pytest.MonkeyPatch, *, password: str = GOOD_PASSWORD) -> list[str]:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
+    return run("create_admin", "ada")
+
+
+def test_the_first_administrator_can_log_in_and_enter_the_admin(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    make_admin(monkeypatch)
+    user = authenticate(username="ada", password=GOOD_PASSWORD)
+    assert isinstance(user, User)
+    assert roles_of(user) == {Role.ADMINISTRATOR}
+    assert not user.is_superuser
+    client.force_login(user)
+    assert client.get("/status/").status_code == 200
+    page = client.get("/admin/auth/user/add/")
+    assert page.status_code == 200
+
+
+def test_the_first_administrator_finds_every_role_to_give(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    make_admin(monkeypatch)
+    client.force_login(User.objects.get(username="ada"))
+    page = client.get(f"/admin/auth/user/{User.objects.get().pk}/change/").content.decode()
+    assert all(role.value.replace("_", " ") in page for role in Role)
+    assert client.get("/admin/injections/queue/add/").status_code == 200
+
+
+def test_the_first_administrator_is_on_record_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_admin(monkeypatch)
+    record = AuditRecord.objects.get(action="user.added")
+    assert record.summary == "Barge Portal added the user ada, an administrator."
+    assert record.source_where == "manage.py create_admin"
+    assert GOOD_PASSWORD not in record.body
+
+
+@pytest.mark.parametrize("password", ["", "short", "1234567890", "password123"])
+def test_a_password_that_can_be_guessed_makes_no_administrator(
+    monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    with pytest.raises(CommandError, match="password is"):
+        make_admin(monkeypatch, password=password)
+    assert not User.objects.exists()
+    assert not AuditRecord.objects.exists()
+
+
+def test_an_account_that_is_there_is_not_made_an_administrator(monkeypatch: pytest.MonkeyPatch) -> None:
+    User.objects.create_user("ada")
+    with pytest.raises(CommandError, match="There is an account ada already"):
+        make_admin(monkeypatch)
+    assert roles_of(User.objects.get()) == set()
+
+
+def test_django_s_superuser_is_not_made() -> None:
+    with pytest.raises(CommandError, match="create_admin NAME"):
+        run("createsuperuser")
+    assert not User.objects.exists()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bargeportal import demo
+from bargeportal.rights import seed_roles
 from injections.callers import Caller
 from injections.models import AudioClip
 from injections.models.audio_clip import ClipStatus
@@ -26,7 +27,7 @@ def one_recording(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     first = demo._recordings()[0]
     assert first["file"] == NOTICE
     monkeypatch.setattr(demo, "_recordings", lambda: [first])
-    demo.seed_roles()
+    seed_roles()
     demo.seed_people(password="a-demo-password")
 
 

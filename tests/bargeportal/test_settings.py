@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bargeportal.processes import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "bargeportal.settings",
@@ -93,6 +95,51 @@ def test_the_web_server_alone_tells_a_wrong_value_in_one_line(tmp_path: Path) ->
     assert done.returncode == 2
     assert done.stderr.startswith("Wrong configuration: LOG_LEVEL must be one of")
     assert done.stderr.count("\n") == 1
+
+
+def serve(tmp_path: Path, **variables: str) -> tuple[int, list[str]]:
+    done = run([sys.executable, "-m", "bargeportal.serve"], tmp_path, PORT=str(free_port()), **variables)
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_the_web_server_alone_starts_on_no_finding_of_the_checks(tmp_path: Path) -> None:
+    status, said = serve(tmp_path, **(PRODUCTION | {"GENESYS_CLIENT_ID": ""}))
+    assert status == 1
+    assert len(said) == 1
+    assert said[0].startswith("(portal.E001) GENESYS_CLIENT_ID is not set. Set GENESYS_CLIENT_ID to ")
+
+
+def test_the_web_server_alone_starts_on_no_empty_database(tmp_path: Path) -> None:
+    status, said = serve(tmp_path, **PRODUCTION)
+    assert status == 1
+    assert len(said) == 1
+    assert said[0].startswith("The database is not set up, or of an older version (")
+    assert said[0].endswith("run `manage.py migrate`.")
+
+
+def test_the_web_server_alone_starts_on_no_database_that_is_away(tmp_path: Path) -> None:
+    status, said = serve(
+        tmp_path, **PRODUCTION, DATABASE_URL="postgresql://nobody:a-password@127.0.0.1:1/nothing"
+    )
+    assert status == 1
+    assert len(said) == 1
+    assert said[0].startswith("The database cannot be used: ")
+    assert "a-password" not in said[0]
+
+
+def test_what_the_portal_writes_is_its_user_s_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    assert manage(folder, "migrate", "--verbosity", "0", **PRODUCTION).returncode == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, folder / "portal.sqlite3")}
+    assert modes == {"data": 0o700, "portal.sqlite3": 0o600}
+
+
+@pytest.mark.parametrize("port", ["99999", "http", "0"])
+def test_a_port_that_is_none_is_said_with_its_range(tmp_path: Path, port: str) -> None:
+    done = manage(tmp_path, "up", "--port", port, **PRODUCTION)
+    assert done.returncode == 2
+    assert "argument --port: PORT must be " in done.stderr
+    assert ("between 1 and 65535" in done.stderr) is port.isdigit()
 
 
 def test_a_folder_that_cannot_be_written_is_a_finding_not_a_crash(tmp_path: Path) -> None:

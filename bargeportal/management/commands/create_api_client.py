@@ -1,6 +1,5 @@
 """`manage.py create_api_client NAME`: a token for a machine that posts to /inject."""
 
-import re
 from argparse import ArgumentParser
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from knox.models import AuthToken
 
 from audit import services as audit
 from audit.entry import Entry, Subject
+from bargeportal.management.account_names import check_account_name
 from bargeportal.management.needs_database import DatabaseCommand
 from injections.callers import system_caller
 from injections.roles import Role
@@ -32,7 +32,7 @@ class Command(DatabaseCommand):
 
     def handle(self, *_args: Any, name: str, replace: bool, **_options: Any) -> None:
         """Make client and token, record it, and print the token."""
-        _check_name(name)
+        check_account_name(name)
         with transaction.atomic(durable=True):
             user, is_new = User.objects.get_or_create(username=name)
             if not is_new:
@@ -64,11 +64,6 @@ def _check_client(user: User) -> None:
         )
     if not user.is_active:
         raise CommandError(f"{name} is an API client that was deactivated. Activate it in the admin first.")
-
-
-def _check_name(name: str) -> None:
-    if len(name) > 150 or re.fullmatch(r"[\w.@+-]+", name) is None:
-        raise CommandError("A name has at most 150 letters, digits and @ . + - _ characters.")
 
 
 def _record(user: User, *, is_new: bool, revoked: int, count: int) -> None:

@@ -5,16 +5,19 @@ import os
 import secrets
 import sys
 import time
-from argparse import ArgumentParser, BooleanOptionalAction
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.utils import timezone
 
 from bargeportal import starting
+from bargeportal.env import Environment
 from bargeportal.management.needs_database import DatabaseCommand
 from bargeportal.processes import free_port, is_port_free
+from bargeportal.rights import seed_roles
 from bargeportal.starting import Plan
 from bargeportal.supervision import DiedAtStart, StopRequested, Supervisor
 
@@ -99,12 +102,16 @@ class Command(DatabaseCommand):
         problem = starting.watcher_news(since=began)
         if problem:
             self._say(f"no live calls yet: {problem}")
-        self.stdout.write(logins)
+        for line in starting.still_missing():
+            self._say(line)
+        if logins:
+            self.stdout.write(logins)
         self.stdout.write(f"ready http://127.0.0.1:{plan.port}")
         self.stdout.flush()
 
     def _prepare(self) -> None:
         starting.prepare_database()
+        seed_roles()
         starting.prepare_static()
         starting.close_database()
 
@@ -122,7 +129,7 @@ class Command(DatabaseCommand):
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 1 <= port <= 65535:
-        raise ValueError(text)
-    return port
+    try:
+        return Environment({"PORT": text}).integer("PORT", settings.PORT, least=1, most=65535)
+    except ImproperlyConfigured as error:
+        raise ArgumentTypeError(str(error)) from None
