@@ -18,7 +18,6 @@ from django.db import transaction
 from audit.entry import Actor, Source
 from bargeportal.rights import TABLES_OF_ROLE, seed_roles
 from injections.callers import Caller, roles_of
-from injections.genesys.simulator.people import QUEUES
 from injections.models import AudioClip, Queue
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
@@ -31,7 +30,13 @@ PEOPLE: Final = (
     ("approver", "Amara", "Novak", Role.CLIP_APPROVER),
     ("admin", "Adrian", "Kowalski", Role.ADMINISTRATOR),
 )
-_NOT_THE_SUPERVISORS: Final = "Fraud desk"
+# The queues of the simulator, and whether the demo's supervisor has them.
+QUEUES: Final = (
+    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c3"), "Cards", True),
+    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c4"), "Mortgages", True),
+    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c5"), "Collections", True),
+    (UUID("5e9d2c00-cccc-4d4d-8e8e-0000000000c6"), "Fraud desk", False),
+)
 _RECORDINGS: Final = Path(apps.get_app_config("injections").path) / "demo"
 
 
@@ -66,11 +71,11 @@ def seed_people(*, password: str) -> None:
 
 
 def seed_queues() -> None:
-    """Make the simulator's queues, and give the demo's supervisor all but one."""
+    """Make the simulator's queues and give the demo's supervisor hers."""
     supervisor = User.objects.get(username="supervisor")
-    for simulated in QUEUES:
-        queue, is_new = Queue.objects.get_or_create(pk=UUID(simulated.id), defaults={"name": simulated.name})
-        if is_new and queue.name != _NOT_THE_SUPERVISORS:
+    for queue_id, name, is_hers in QUEUES:
+        queue, is_new = Queue.objects.get_or_create(pk=queue_id, defaults={"name": name})
+        if is_new and is_hers:
             queue.supervisors.add(supervisor)
 
 

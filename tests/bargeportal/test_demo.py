@@ -8,6 +8,7 @@ import pytest
 from bargeportal import demo
 from bargeportal.rights import seed_roles
 from injections.callers import Caller
+from injections.genesys.simulator.people import QUEUES
 from injections.models import AudioClip
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
@@ -69,3 +70,10 @@ def test_what_another_person_uploaded_waits_for_a_decision_of_people() -> None:
         by=caller_for(UserFactory(role=Role.AUDIO_ADMIN)),
     )
     assert _seed() == ClipStatus.DRAFT
+
+
+def test_the_demo_has_the_queues_of_the_simulator() -> None:
+    # Said in both places: the product imports nothing of the simulator.
+    assert [(str(queue_id), name) for queue_id, name, _ in demo.QUEUES] == [
+        (queue.id, queue.name) for queue in QUEUES
+    ]

@@ -1,4 +1,4 @@
-"""Names for agents and callers, and the queues; the demo's seed uses the same queue constants."""
+"""Names for agents and callers, and the queues; the demo's seed has the same queues."""
 
 from dataclasses import dataclass
 
