@@ -1,86 +1,29 @@
 """The two commands of the README, from outside: start, log in, inject, stop."""
 
 import contextlib
-import http.client
 import json
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import time
-import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator
-from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.portal import PASSWORD, ROOT, PortalProcess, family_of, free_port, is_alive, start_portal
+from tests.support.visitor import Answer, Client, wait_until
 
 pytestmark = pytest.mark.service
-
-
-class Answer:
-    """What the portal answered."""
-
-    def __init__(self, answer: http.client.HTTPResponse) -> None:
-        self.status = answer.status
-        self.headers = answer.headers
-        self.text = answer.read().decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-
-class Client:
-    """A browser without a screen: keeps cookies, follows nothing by itself."""
-
-    def __init__(self, portal: PortalProcess) -> None:
-        self._port = portal.port
-        self._cookies: SimpleCookie = SimpleCookie()
-
-    def request(self, method: str, path: str, *, body: bytes | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        if self._cookies:
-            sent["Cookie"] = "; ".join(f"{name}={morsel.value}" for name, morsel in self._cookies.items())
-        try:
-            connection.request(method, path, body=body, headers=sent)
-            answer = Answer(connection.getresponse())
-        finally:
-            connection.close()
-        for cookie in answer.headers.get_all("Set-Cookie") or []:
-            self._cookies.load(cookie)
-        return answer
-
-    def post_form(self, path: str, **fields: str) -> Answer:
-        page = self.request("GET", path).text
-        fields["csrfmiddlewaretoken"] = page.partition('name="csrfmiddlewaretoken" value="')[2].partition(
-            '"'
-        )[0]
-        return self.request(
-            "POST",
-            path,
-            body=urllib.parse.urlencode(fields).encode(),
-            Content_Type="application/x-www-form-urlencoded",
-        )
 
 
 def recordings_of(portal: PortalProcess) -> list[str]:
     folder = Path(portal.environment["PORTAL_DATA_DIR"]) / "portal.sqlite3"
     with contextlib.closing(sqlite3.connect(folder)) as database:
         return [row[0] for row in database.execute("SELECT id FROM injections_audioclip ORDER BY id")]
-
-
-def wait_until(is_so: Callable[[], bool], *, within_s: float) -> bool:
-    end = time.monotonic() + within_s
-    while not is_so() and time.monotonic() < end:
-        time.sleep(0.1)
-    return is_so()
 
 
 @pytest.fixture(scope="module")
@@ -168,8 +111,10 @@ def test_a_call_without_consent_is_refused_with_its_reason(portal: PortalProcess
     assert "Injection blocked: consent denied" in answer.json["message"]
 
 
-def test_a_body_over_the_limit_is_refused(portal: PortalProcess) -> None:
-    answer = Client(portal).request("POST", "/inject", Content_Length="40000000")
+def test_a_body_over_the_limit_is_refused(portal: PortalProcess, token: str) -> None:
+    answer = Client(portal).request(
+        "POST", "/inject", Content_Length="40000000", Authorization=f"Token {token}"
+    )
     assert answer.status == 413
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -39,7 +39,12 @@ class PortalProcess:
     """A running `manage.py up`; `log` holds what it said, on both streams."""
 
     def __init__(
-        self, data_dir: Path, *, port: int | None = None, variables: Mapping[str, str] | None = None
+        self,
+        data_dir: Path,
+        *,
+        port: int | None = None,
+        variables: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         self.port = free_port() if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -47,7 +52,7 @@ class PortalProcess:
         self.log: list[str] = []
         self.environment = self.environment_for(data_dir, port=self.port) | dict(variables or {})
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up"],
+            [sys.executable, "manage.py", "up", *arguments],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -76,12 +81,13 @@ class PortalProcess:
         """Return its simulator, to plant faults, make calls and read what arrived."""
         return RunningSimulator(self.wait_for(lambda line: "simulator ready http" in line).split()[-1])
 
-    def manage(self, *arguments: str) -> str:
-        """Run another management command on the same data; return what it printed."""
+    def manage(self, *arguments: str, typed: str = "") -> str:
+        """Run another management command on the same data, with `typed` as its input; return what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self.environment,
+            input=typed,
             check=True,
             capture_output=True,
             text=True,
