@@ -8,7 +8,13 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import beat_embedded_init, setup_logging, worker_ready, worker_shutting_down
+from celery.signals import (
+    beat_embedded_init,
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutting_down,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bargeportal.settings")
 
@@ -30,6 +36,18 @@ def use_the_portal_logging(**_: Any) -> None:
     logging.config.dictConfig(settings.LOGGING)
 
 
+_ends = threading.Event()
+
+
+@worker_init.connect
+def stand_in_for_the_broker(**_: Any) -> None:
+    """Do from the table, while Redis is away, what messages would have had done (decision 0001)."""
+    from injections.worker import BrokerAbsence, Worker
+
+    worker = Worker(stop=_ends, is_needed=BrokerAbsence())
+    threading.Thread(target=worker.run, name="stand-in", daemon=True).start()
+
+
 @worker_ready.connect
 def say_ready(**_: Any) -> None:
     """Tell `manage.py up` that tasks are taken from now on, and ask the platform for its reports at once."""
@@ -43,6 +61,7 @@ def end_in_time(**_: Any) -> None:
     """Bound the wait for tasks under way, which Celery itself leaves to whoever loses patience first."""
     from django.conf import settings
 
+    _ends.set()
     timer = threading.Timer(settings.SHUTDOWN_GRACE_S, leave)
     timer.daemon = True
     timer.start()

@@ -20,6 +20,7 @@ _SECRET_SETTINGS: Final = (
     "METRICS_TOKEN",
 )
 _SHORTEST_SECRET: Final = 8  # a shorter value would blank out ordinary words
+_LONGEST_CHAIN: Final = 10
 _REFUSALS: Final = (PermissionDenied, SuspiciousOperation, BadRequest, MultiPartParserError)
 
 _RULES: Final = (
@@ -96,12 +97,31 @@ class RedactingFilter(logging.Filter):
 
 
 class RefusalFilter(logging.Filter):
-    """Leaves a request that was refused as it should be with its one line: nothing went wrong in the program."""
+    """Leaves what is no fault in the program with its one line: a request that was refused, a broker that is away.
+
+    Of a broker that is away, Celery's clock would tell anew at each tick; the worker itself tells it once.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], _REFUSALS):
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None:
+            return True
+        is_away = _is_of_the_broker(error)
+        if is_away or isinstance(error, _REFUSALS):
             record.exc_info = record.exc_text = None
-        return True
+        return not (is_away and record.name == "celery.beat")
+
+
+def _is_of_the_broker(error: BaseException) -> bool:
+    """Tell whether `error`, or what led to it, is of the libraries that speak to the broker."""
+    chain: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        if chain is None:
+            return False
+        if type(chain).__module__.partition(".")[0] in {"kombu", "redis"}:
+            return True
+        chain = chain.__cause__ or chain.__context__
+    return False
 
 
 class LineFormatter(logging.Formatter):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 from django.contrib.auth.models import Permission
 from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, SuspiciousOperation
 from django.test import Client
@@ -102,6 +103,30 @@ def test_a_fault_keeps_its_traceback() -> None:
     made = record("failed", error=ValueError("no"))
     assert RefusalFilter().filter(made)
     assert "ValueError: no" in line(made)
+
+
+def _broker_error() -> Exception:
+    error = ValueError("a tick failed")
+    error.__cause__ = redis.ConnectionError("refused")
+    return error
+
+
+def test_a_broker_that_is_away_is_one_line() -> None:
+    made = record("Connection lost", error=_broker_error())
+    assert RefusalFilter().filter(made)
+    assert line(made).endswith("WARNING a.logger: Connection lost")
+
+
+def test_a_broker_that_is_away_is_not_told_at_each_tick_of_the_clock() -> None:
+    made = record("Couldn't apply scheduled task", error=_broker_error())
+    made.name = "celery.beat"
+    assert not RefusalFilter().filter(made)
+
+
+def test_a_tick_that_fails_of_itself_is_told() -> None:
+    made = record("a tick failed", error=ValueError("no"))
+    made.name = "celery.beat"
+    assert RefusalFilter().filter(made)
 
 
 @pytest.fixture

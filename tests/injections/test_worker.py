@@ -14,9 +14,17 @@ from django.utils import timezone
 from injections import worker as module
 from injections.lifecycle import Status
 from injections.models import CompletionRegistration, InjectionRequest, QaEvent
-from injections.worker import REGISTER_AGAIN_S, REGISTER_EVERY_S, SWEEP_EVERY_S, Worker
+from injections.worker import (
+    BROKER_LOOK_EVERY_S,
+    REGISTER_AGAIN_S,
+    REGISTER_EVERY_S,
+    SWEEP_EVERY_S,
+    BrokerAbsence,
+    Worker,
+)
 from tests.factories import InjectionFactory, QaEventFactory
 from tests.injections.conftest import remove_webhooks
+from tests.support.redis_process import redis_server
 from tests.support.scripted_server import reply, scripted_server
 from tests.support.simulator_process import SimulatorProcess
 
@@ -304,6 +312,36 @@ def test_a_turn_that_fails_does_not_end_it(
     running()
     eventually(lambda: _status(injection) not in {Status.QUEUED, Status.DISPATCHING})
     assert "the database went away" in caplog.text
+
+
+def test_a_worker_that_is_not_needed_does_nothing(simulator: SimulatorProcess, clock: Clock) -> None:
+    stop = threading.Event()
+    asked: list[float] = []
+
+    def is_needed() -> bool:
+        asked.append(clock())
+        if len(asked) == 3:
+            stop.set()
+        return False
+
+    overdue = InjectionFactory(deadline_at=timezone.now() - timedelta(seconds=1))
+    assert Worker(stop=stop, clock=clock, is_needed=is_needed).run()
+    assert (len(asked), _status(overdue)) == (3, Status.QUEUED)
+
+
+def test_the_broker_is_away_until_celery_must_have_found_it_again(settings: Any, clock: Clock) -> None:
+    with redis_server() as url:
+        settings.REDIS_URL = url
+        is_away = BrokerAbsence(clock=clock)
+        assert not is_away()
+    clock.now += BROKER_LOOK_EVERY_S
+    assert is_away()
+    with redis_server() as url:
+        settings.REDIS_URL = url
+        clock.now += 30
+        assert is_away()
+        clock.now += 6
+        assert not is_away()
 
 
 def test_two_workers_send_it_once(

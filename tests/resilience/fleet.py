@@ -51,7 +51,7 @@ class RedisProcess:
         """Start it, empty."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         with redis.Redis.from_url(self.url) as client:
-            _until(lambda: _pings(client), "Redis")
+            wait_until(lambda: _pings(client), "Redis")
 
     def stop(self) -> None:
         """Kill it: what it held is gone."""
@@ -130,7 +130,7 @@ class Fleet:
     def wait_until_it_answers(self) -> None:
         """Wait for every web server."""
         for url in self.urls:
-            _until(lambda url=url: _answers(url), url)  # type: ignore[misc]
+            wait_until(lambda url=url: _answers(url), url)  # type: ignore[misc]
 
     @property
     def members(self) -> list[Member]:
@@ -278,7 +278,8 @@ def _pings(client: "redis.Redis") -> bool:
         return False
 
 
-def _until(condition: Any, what: str) -> None:
+def wait_until(condition: Any, what: str) -> None:
+    """Wait for something to start."""
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if condition():

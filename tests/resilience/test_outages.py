@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.resilience.fleet import Setting, running
+from tests.resilience.fleet import Setting, running, wait_until
 from tests.resilience.story import check, press_all, settled
 
 
@@ -42,6 +44,35 @@ def test_a_flushed_and_restarted_redis_costs_nothing() -> None:
         answered = _during_load(setting, disaster)
         # Redis only protects and nudges: no client may have noticed anything.
         assert {answer["status"] for answer in answered.values()} <= {"dispatched", "queued"}
+
+
+@pytest.mark.service
+def test_while_redis_stays_away_what_waits_is_tried_and_given_up_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("INJECT_DEADLINE_S", "8")
+    with running(webs=1, workers=1, speed=20) as setting:
+        setting.fleet.environment["LOG_LEVEL"] = "INFO"
+        log = Path(setting.fleet.environment["PORTAL_DATA_DIR"], "worker0.log")
+        setting.fleet.workers[0].restart()
+        wait_until(lambda: "worker ready" in log.read_text(), "the worker")
+        setting.redis.stop()
+        tried, given_up = (setting.simulator.create_call() for _ in range(2))
+        refusal = {"method": "POST", "status": 429, "headers": {"Retry-After": "4"}}
+        once, always = (f"{call['conversationId']}.*/interactions$" for call in (tried, given_up))
+        setting.simulator.plant("status", path=once, times=1, **refusal)
+        setting.simulator.plant("status", path=always, times=None, **refusal)
+        answers = [setting.fleet.inject(call, key=call["conversationId"]) for call in (tried, given_up)]
+        assert [answer.json()["status"] for answer in answers] == ["queued", "queued"]
+        rows = settled(setting)
+        status = {str(row["conversation_id"]): row["status"] for row in rows}
+        assert status[tried["conversationId"]] == "completed"
+        assert status[given_up["conversationId"]] == "expired"
+        expired = next(row for row in rows if row["status"] == "expired")
+        assert expired["ended_at"] < expired["deadline_at"] + timedelta(
+            seconds=5
+        )  # Redis is away to this moment
+        assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.service
