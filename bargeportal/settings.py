@@ -209,6 +209,7 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # the table is the queue: what one worker holds back, another cannot do
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # meanwhile the worker looks into the table itself
 
 LOGGING = {
     "version": 1,

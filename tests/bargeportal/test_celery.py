@@ -48,6 +48,10 @@ def test_a_worker_has_somebody_to_stand_in_for_the_broker_from_its_start_to_its_
     assert made[0]._stop.is_set()
 
 
+def test_a_worker_never_gives_up_a_broker_that_is_away() -> None:
+    assert app.conf.broker_connection_max_retries is None
+
+
 def test_the_worker_logs_as_the_portal_does(monkeypatch: pytest.MonkeyPatch) -> None:
     configured: list[Any] = []
     monkeypatch.setattr(logging.config, "dictConfig", configured.append)
