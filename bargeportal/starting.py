@@ -133,10 +133,11 @@ def findings() -> list[str]:
         for finding in run_checks()
         if finding.is_serious() and not finding.is_silenced()
     ]
-    return lines or _database_findings()
+    return lines or database_findings()
 
 
-def _database_findings() -> list[str]:
+def database_findings() -> list[str]:
+    """Return why the database cannot be used as it is; nothing where it can."""
     try:
         unapplied = count_unapplied_migrations()
     except OperationalError as error:

@@ -127,6 +127,14 @@ def test_the_web_server_alone_starts_on_no_database_that_is_away(tmp_path: Path)
     assert "a-password" not in said[0]
 
 
+@pytest.mark.parametrize("command", ["work", "watch"])
+def test_no_process_runs_on_an_empty_database(tmp_path: Path, command: str) -> None:
+    done = manage(tmp_path, command, **PRODUCTION)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: The database is not set up, or of an older version (")
+    assert done.stderr.count("\n") == 1
+
+
 def test_what_the_portal_writes_is_its_user_s_alone(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     assert manage(folder, "migrate", "--verbosity", "0", **PRODUCTION).returncode == 0

@@ -6,12 +6,11 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from bargeportal.management.long_running import LongRunningCommand
 from injections.worker import Worker
 
 
-class Command(BaseCommand):
+class Command(LongRunningCommand):
     """Runs the embedded worker until SIGTERM or Ctrl-C."""
 
     help = "Try what is due and settle what was left behind. Several machines use Celery instead."

@@ -4,13 +4,12 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from bargeportal.management.long_running import LongRunningCommand
 from injections import wiring
 from injections.live.watcher import Watcher
 
 
-class Command(BaseCommand):
+class Command(LongRunningCommand):
     """Runs the call watcher until SIGTERM or Ctrl-C."""
 
     help = "Watch the live calls of all queues and keep the board true."
