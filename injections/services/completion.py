@@ -1,15 +1,16 @@
 """What the platform reports of an interaction's end: kept first, then matched with the injection it belongs to.
 
-Events come early (before the answer that names their interaction), late, twice, and for strangers. Whoever writes,
-event or answer, commits first and matches afterwards: whichever of two is last sees the other.
+Events come early (before the answer that names their interaction), late, twice, and for strangers. All are kept; those
+that found nobody are matched again by the sweep and by whoever writes down a lost answer.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from injections.audit_events import injection_subject, platform_names
 from injections.callers import Caller
 from injections.lifecycle import SETTLEABLE, Status
 from injections.models import CompletionEvent, InjectionRequest
+from injections.models.fixed import EVENTS
 from injections.services.transitions import LONGEST_PLAYING, explained, longest_playing, move
 
 OUTCOMES: Final = ("completed", "failed", "cancelled", "call_ended")
@@ -46,33 +48,51 @@ class Completion:
 
 
 def record_completion(*, completion: Completion, source: Source) -> None:
-    """Keep the event, then settle the injection it belongs to. A repeated event changes nothing."""
-    with transaction.atomic(durable=True):
-        event, is_new = CompletionEvent.objects.get_or_create(
-            event_id=completion.event_id,
-            defaults={
-                "conversation_id": completion.conversation_id,
-                "participant_id": completion.participant_id,
-                "interaction_id": completion.interaction_id,
-                "outcome": completion.outcome,
-                "happened_at": completion.happened_at,
-                "received_at": timezone.now(),
-            },
-        )
-        if is_new:
-            _record_reception(event, source=source)
-    if event.injection_id is None:
-        match_event(event_id=event.pk, source=source)
+    """Keep the event and settle the injection it belongs to. A repeated event changes nothing.
+
+    One transaction: an event that cannot be kept, since it is here already, takes along what it would have changed
+    again. Where event and answer pass each other unseen, the next sweep matches them.
+    """
+    event = CompletionEvent(
+        event_id=completion.event_id,
+        conversation_id=completion.conversation_id,
+        participant_id=completion.participant_id,
+        interaction_id=completion.interaction_id,
+        outcome=completion.outcome,
+        happened_at=completion.happened_at,
+        received_at=timezone.now(),
+    )
+    with suppress(_Repeated), transaction.atomic(durable=True):
+        named = _named(event)
+        injection = _injection_of(event, named)
+        # Only now: every move locks its row first and the call's chain of records second.
+        _record_reception(event, mismatched=_of_another_call(named, event), source=source)
+        if injection is not None and _end(injection, event, source=source):
+            event.injection = injection
+        _keep(event)
+
+
+class _Repeated(Exception):
+    """The event was here before."""
+
+
+def _keep(event: CompletionEvent) -> None:
+    try:
+        EVENTS.insert(event)
+    except IntegrityError:
+        raise _Repeated from None
 
 
 def match_event(*, event_id: str, source: Source) -> bool:
     """Settle the injection that a kept event belongs to; False when there is none, or not yet."""
     with transaction.atomic(durable=True):
         event = CompletionEvent.objects.select_for_update().get(pk=event_id)
-        injection = _injection_of(event)
-        return (
-            event.injection_id is None and injection is not None and _settle(injection, event, source=source)
-        )
+        injection = _injection_of(event, _named(event)) if event.injection_id is None else None
+        is_settled = injection is not None and _end(injection, event, source=source)
+        if is_settled:
+            event.injection = injection
+            event.save(update_fields=["injection"])
+        return is_settled
 
 
 def settle_from_events(injection: InjectionRequest) -> bool:
@@ -86,18 +106,31 @@ def settle_from_events(injection: InjectionRequest) -> bool:
 _PORTAL: Final = Source(where="completion event kept earlier")
 
 
-def _injection_of(event: CompletionEvent) -> InjectionRequest | None:
-    rows = InjectionRequest.objects.select_related("clip").filter(status__in=sorted(SETTLEABLE))
-    of_this_name = InjectionRequest.objects.filter(interaction_id=event.interaction_id)
-    if of_this_name.exists():
+def _named(event: CompletionEvent) -> list[InjectionRequest]:
+    """Return the injections whose interaction the event names: one, but for a platform that gives an id twice."""
+    rows = InjectionRequest.objects.select_related("clip").select_for_update(of=("self",))
+    return list(rows.filter(interaction_id=event.interaction_id).order_by("requested_at"))
+
+
+def _of_another_call(named: list[InjectionRequest], event: CompletionEvent) -> list[InjectionRequest]:
+    return [row for row in named if row.conversation_id != event.conversation_id]
+
+
+def _injection_of(event: CompletionEvent, named: list[InjectionRequest]) -> InjectionRequest | None:
+    if named:
         # Nothing is settled by half a match: the call must be the same too. And what has ended stays as it ended.
-        return rows.filter(interaction_id=event.interaction_id, conversation_id=event.conversation_id).first()
+        fitting = [row for row in named if row.conversation_id == event.conversation_id]
+        return next((row for row in fitting if row.status in SETTLEABLE), None)
     # Only a request whose answer was lost may be found by call and time, and only when no other can be meant: whatever
     # else was sent into this call since, or is on its way now, has a better claim to an event without a known id.
-    sent = InjectionRequest.objects.select_related("clip").filter(
-        conversation_id=event.conversation_id,
-        participant_id=event.participant_id,
-        sent_at__gte=event.happened_at - LONGEST_PLAYING - _CLOCK_SKEW,
+    sent = (
+        InjectionRequest.objects.select_related("clip")
+        .select_for_update(of=("self",))
+        .filter(
+            conversation_id=event.conversation_id,
+            participant_id=event.participant_id,
+            sent_at__gte=event.happened_at - LONGEST_PLAYING - _CLOCK_SKEW,
+        )
     )
     open_ones = sent.filter(Q(interaction_id="", status__in=_ANSWER_LOST) | Q(status=Status.DISPATCHING))[:2]
     if len(open_ones) != 1 or open_ones[0].status not in _ANSWER_LOST:
@@ -143,10 +176,10 @@ def match_recent_events(*, since: datetime, limit: int, source: Source) -> int:
     )
 
 
-def _settle(injection: InjectionRequest, event: CompletionEvent, *, source: Source) -> bool:
+def _end(injection: InjectionRequest, event: CompletionEvent, *, source: Source) -> bool:
     to, code = _SETTLED[event.outcome]
     now = timezone.now()
-    is_moved = move(
+    return move(
         injection,
         to,
         at=now,
@@ -161,14 +194,10 @@ def _settle(injection: InjectionRequest, event: CompletionEvent, *, source: Sour
         outcome=event.outcome,
         **(explained(code) if code else {"reason_code": "", "error": ""}),
     )
-    if is_moved:
-        event.injection = injection
-        event.save(update_fields=["injection"])
-    return is_moved
 
 
-def _record_reception(event: CompletionEvent, *, source: Source) -> None:
-    """Record that the event came; and with the injection that it names, when that was played into another call."""
+def _record_reception(event: CompletionEvent, *, mismatched: list[InjectionRequest], source: Source) -> None:
+    """Record that the event came; and with each injection that it names though that was played into another call."""
     received = Entry(
         action="completion.received",
         outcome="done",
@@ -184,9 +213,7 @@ def _record_reception(event: CompletionEvent, *, source: Source) -> None:
         occurred_at=event.happened_at,
     )
     audit.append(received)
-    for named in InjectionRequest.objects.filter(interaction_id=event.interaction_id).exclude(
-        conversation_id=event.conversation_id
-    ):
+    for named in mismatched:
         audit.append(
             replace(
                 received,

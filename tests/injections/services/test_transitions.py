@@ -14,6 +14,7 @@ from audit.services import NotRecorded
 from injections.callers import system_caller
 from injections.lifecycle import ENDED, EXPLAINED, OCCUPYING, WAITING, Status, can_move
 from injections.models import InjectionRequest, QaEvent
+from injections.models.fixed import QA_EVENTS
 from injections.reasons import REASONS
 from injections.services import transitions
 from injections.services.transitions import explained, longest_playing, move
@@ -125,12 +126,12 @@ def test_what_cannot_be_recorded_does_not_happen(monkeypatch: pytest.MonkeyPatch
 def test_what_cannot_be_announced_does_not_happen_either(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    def fail(**_: Any) -> None:
+    def fail(_event: Any) -> None:
         raise RuntimeError("no room for the event")
 
     settings.QA_WEBHOOK_URL = "http://127.0.0.1:9/qa"
     injection = _injection(Status.DISPATCHED)
-    monkeypatch.setattr(QaEvent.objects, "create", fail)
+    monkeypatch.setattr(QA_EVENTS, "insert", fail)
     with pytest.raises(RuntimeError), transaction.atomic(durable=True):
         move(injection, Status.COMPLETED, at=timezone.now(), by=WORKER)
     assert _stored(injection).status == Status.DISPATCHED
