@@ -9,11 +9,11 @@ PORT ?= 8000
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint format types tests-sqlite tests-postgres tests-service bench bench-inject \
-	bench-start bench-handler bench-audio screenshots lock
+.PHONY: help setup setup-dev run test lint format types tests-sqlite tests-postgres tests-service bench bench-audio \
+	bench-board bench-dispatch bench-handler bench-inject bench-simulator bench-start screenshots lock
 
 help:  ## show these targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed  ## create .venv with the pinned dependencies
 
@@ -84,6 +84,9 @@ bench-start: setup-dev  ## from nothing to ready, and the memory of all processe
 
 bench-handler: setup-dev  ## our way to run Django behind ASGI beside Django's own
 	@$(BIN)/python -m tests.benchmarks.bench_handler
+
+bench-simulator: setup-dev  ## the simulator's own answers and start
+	@$(BIN)/python -m tests.benchmarks.bench_simulator
 
 bench-audio: setup-dev  ## examining and levelling recordings
 	@$(BIN)/python -m tests.benchmarks.bench_audio
