@@ -183,12 +183,13 @@ class ControlRoutes:
                 call.forced_state = state
 
     async def ledger(self, _request: Request, _params: dict[str, str]) -> Response:
-        """Show every command and what became of it, the requests counted, and the calls kept for demos."""
+        """Show every command and what became of it, requests by kind and by status, and the calls kept for demos."""
         return json_response(
             200,
             {
                 "interactions": [entry.document() for entry in self._ledger.entries],
                 "requests": dict(sorted(self._ledger.requests.items())),
+                "answers": {str(status): count for status, count in sorted(self._ledger.answers.items())},
                 "stableCalls": [truth(call) for call in self._centre.calls() if call.label is not None],
             },
         )

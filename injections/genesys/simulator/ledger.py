@@ -1,6 +1,6 @@
 """What was asked of the simulator, and what it did: the truth that tests and demos compare with."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,15 +63,18 @@ class Entry:
 
 
 class Ledger:
-    """Every command that had a valid token, in order of arrival, and the number of all requests of each kind."""
+    """Every command that had a valid token, in order of arrival, and how many requests of each kind and status came."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self._of_call: defaultdict[str, list[Entry]] = defaultdict(list)
         self.requests: Counter[str] = Counter()
+        self.answers: Counter[int] = Counter()
 
     def add(self, entry: Entry) -> Entry:
         """Write a command down."""
         self.entries.append(entry)
+        self._of_call[entry.conversation_id].append(entry)
         return entry
 
     def find(self, interaction_id: str) -> Entry | None:
@@ -80,12 +83,11 @@ class Ledger:
 
     def playing_in(self, conversation_id: str) -> bool:
         """Tell whether something accepted for this call has not ended yet."""
-        return any(
-            entry.accepted and entry.outcome is None and entry.conversation_id == conversation_id
-            for entry in self.entries
-        )
+        return any(entry.accepted and entry.outcome is None for entry in self._of_call[conversation_id])
 
     def clear(self) -> None:
         """Forget everything."""
         self.entries.clear()
+        self._of_call.clear()
         self.requests.clear()
+        self.answers.clear()

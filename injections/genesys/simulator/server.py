@@ -99,6 +99,7 @@ class Simulator:
         self.ledger.requests[self.router.template(request)] += 1
         fault = self.faults.take(request)
         response = await (self._carry_out(request) if fault is None else self._answer_with(fault, request))
+        self.ledger.answers[response.status] += 1
         passed = asyncio.get_running_loop().time() - request.received_at
         if self._control.latency_s > passed:
             await asyncio.sleep(self._control.latency_s - passed)

@@ -185,12 +185,14 @@ def test_another_content_type_is_refused(api: Api, simulator: SimulatorProcess):
     assert answer.status_code == 415
 
 
-def test_requests_are_counted_by_kind(api: Api, simulator: SimulatorProcess):
+def test_requests_are_counted_by_kind_and_by_answer(api: Api, simulator: SimulatorProcess):
     call = simulator.create_call()
     simulator.clear_ledger()
     voice(api, call)
+    simulator.plant("status", status=429)
     voice(api, call)
     assert simulator.ledger()["requests"] == {"GET /api/v2/conversations/voice/{conversationId}": 2}
+    assert simulator.ledger()["answers"] == {"200": 1, "429": 1}
 
 
 def test_a_text_that_no_encoding_can_hold_is_refused_and_written_down(api: Api, simulator: SimulatorProcess):
