@@ -76,7 +76,7 @@ def lost_answer(portal: PortalProcess, new_call: Any, at_work: Any) -> Iterator[
     portal.simulator.set_completions()
 
 
-def test_who_holds_requests_back_is_seen_within_two_seconds_and_a_barge_waits(
+def test_who_holds_requests_back_is_seen_on_an_open_page_and_a_barge_waits(
     portal: PortalProcess, at_work: Any, new_call: Any
 ):
     call = new_call("Held Hana")
