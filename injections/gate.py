@@ -75,10 +75,13 @@ def ask(*, requests: int = REQUESTS_A_TRY, is_for_board: bool = False) -> Hold |
     return found[0]
 
 
-def report(error: GenesysError | None) -> None:
-    """Tell what came of it: None, or how it failed. A refusal is the answer of a platform that works."""
+def report(error: GenesysError | None) -> bool:
+    """Tell what came of it: None, or how it failed. A refusal is the answer of a platform that works.
+
+    Return whether the breaker is open now, so that the failure was that of a probe, or of one more that opened it.
+    """
     if error is None and _seen.is_closed:
-        return  # nothing to close; what the platform counts is told with the next question
+        return False  # nothing to close; what the platform counts is told with the next question
 
     def change(state: BreakerState, spent: BudgetState, now: float) -> tuple[BreakerState, BudgetState]:
         spent = _learned(spent, now=now)
@@ -91,6 +94,7 @@ def report(error: GenesysError | None) -> None:
 
     state = _update(change)
     _seen.is_closed = state is not None and not state.is_open
+    return state is not None and state.is_open
 
 
 def give_back() -> None:

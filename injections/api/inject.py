@@ -190,7 +190,7 @@ def _answer(injection: InjectionRequest, *, is_replay: bool) -> Response:
         message=injection.error,
         interaction_id=injection.interaction_id,
         is_unverified=_is_unverified(injection),
-        latency_ms=injection.answered_ms,
+        latency_ms=_latency_ms(injection),
     )
     response = Response(answer.body, status=answer.http_status)
     if answer.http_status >= 400:
@@ -202,6 +202,13 @@ def _answer(injection: InjectionRequest, *, is_replay: bool) -> Response:
     if is_replay:
         response["Idempotent-Replayed"] = "true"
     return response
+
+
+def _latency_ms(injection: InjectionRequest) -> float | None:
+    """Return how long the platform took, or, where it gave no answer, how long it was tried."""
+    if injection.answered_ms is not None or injection.ended_at is None:
+        return injection.answered_ms
+    return (injection.ended_at - injection.requested_at).total_seconds() * 1000
 
 
 def _log_end(injection: InjectionRequest, http_status: int, response: Response) -> None:

@@ -35,6 +35,7 @@ def shown_attempt(attempt: DispatchAttempt) -> dict[str, Any]:
         "startedAt": attempt.started_at,
         "finishedAt": attempt.finished_at,
         "stagesMs": {
+            "waited": attempt.waited_ms,
             "checked": attempt.checked_ms,
             "sent": attempt.sent_ms,
             "answered": attempt.answered_ms,
@@ -67,6 +68,7 @@ def shown_injection(injection: InjectionRequest) -> dict[str, Any]:
         "correlationId": injection.correlation_id or None,
         "outcome": injection.outcome or None,
         "stagesMs": {
+            "waited": injection.waited_ms,
             "checked": injection.checked_ms,
             "sent": injection.sent_ms,
             "answered": injection.answered_ms,

@@ -11,7 +11,8 @@
     └── ChannelLost           the push channel ended: take a snapshot, open another
 
 Each carries the decision with it: `retryable`, `may_have_been_sent` (True when the platform may have
-acted on it, so that it must never be sent again), `retry_after` (seconds), and what a person needs:
+acted on it, so that it must never be sent again), `retry_after` (seconds), `sent` (when it began to
+leave, in seconds on the client's clock; None when no byte of it did), and what a person needs:
 `message`, `remedy`, `status`, `field` (what a 400 refused), `correlation_id`.
 """
 
@@ -35,6 +36,7 @@ class GenesysError(Exception):
         correlation_id: str | None = None,
         status: int | None = None,
         field: str | None = None,
+        sent: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -45,6 +47,7 @@ class GenesysError(Exception):
         self.correlation_id = correlation_id
         self.status = status
         self.field = field
+        self.sent = sent
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()

@@ -54,10 +54,11 @@ def backoff_s(tries: int, *, jitter: float) -> float:
 def decide(
     error: GenesysError, *, tries: int, now: datetime, deadline: datetime, jitter: float
 ) -> Retry | GiveUp:
-    """Say what follows a failed try; `tries` counts all tries made so far, this one among them.
+    """Say what follows a failed try; `tries` counts the tries made so far, this one among them.
 
     Only what was provably not accepted is sent again, at most three times in all, and only when the
-    next try can start before the deadline.
+    next try can start before the deadline. Whoever probes for all others, with the breaker open, does
+    not count that as a try: what waits for a failing platform waits until its deadline.
     """
     if error.may_have_been_sent:
         return GiveUp("unknown")

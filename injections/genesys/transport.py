@@ -27,12 +27,12 @@ _FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, Value
 
 
 class ExchangeFailed(Exception):
-    """No answer. `was_sent` says whether a byte of the request may have left this machine."""
+    """No answer. `sent` says when the request began to leave this machine; None when no byte of it did."""
 
-    def __init__(self, reason: str, *, was_sent: bool) -> None:
+    def __init__(self, reason: str, *, sent: float | None) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.was_sent = was_sent
+        self.sent = sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Transport:
                 response = self._adapter.send(request, stream=True, timeout=self._timeout, verify=True)
             except _FAILURES as error:
                 # Not chained: the library's exceptions hold the whole request, credentials and all.
-                raise ExchangeFailed(_reason(error), was_sent=exchange.sent is not None) from None
+                raise ExchangeFailed(_reason(error), sent=exchange.sent) from None
             answered = self._clock()
             if body_timeout is not None:
                 exchange.deadline = min(exchange.deadline, answered + body_timeout)
@@ -109,7 +109,7 @@ class Transport:
             try:
                 return self._adapter.open_connections(url, count=count, connect_timeout=self._timeout[0])
             except _FAILURES as error:
-                raise ExchangeFailed(_reason(error), was_sent=False) from None
+                raise ExchangeFailed(_reason(error), sent=None) from None
 
     def close(self) -> None:
         """Close every connection."""

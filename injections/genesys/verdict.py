@@ -25,6 +25,10 @@ _REMEDIES = {
     "client the permission to play recordings into calls.",
     404: "The call has ended, or the agent has left it. Choose another call.",
 }
+_MAY_NOT_READ = (
+    "Check that the agent is still in the call. If he is, an administrator has to grant the portal's OAuth "
+    "client the permission to read calls and their participants."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,10 @@ def correlation_of(answer: Answer) -> str | None:
 
 def error_of_failure(failure: ExchangeFailed, *, is_command: bool) -> GenesysError:
     """Return the error for an exchange without an answer."""
-    if not failure.was_sent:
+    if failure.sent is None:
         return NotSent(f"The platform could not be reached: {failure.reason}.", remedy=_wait(is_command))
-    return _doubtful(f"The platform gave no clear answer: {failure.reason}.", is_command=is_command)
+    message = f"The platform gave no clear answer: {failure.reason}."
+    return _doubtful(message, is_command=is_command, sent=failure.sent)
 
 
 def unusable(answer: Answer, *, is_command: bool) -> GenesysError:
@@ -98,6 +103,7 @@ def unusable(answer: Answer, *, is_command: bool) -> GenesysError:
     return _doubtful(
         f"The platform's answer (status {answer.status}) could not be used.",
         is_command=is_command,
+        sent=answer.sent,
         correlation_id=correlation_of(answer),
         status=answer.status,
     )
@@ -111,14 +117,16 @@ def error_of_answer(answer: Answer, *, is_command: bool, now: datetime) -> Genes
         return RateLimited(
             "The platform takes no more requests at the moment.",
             remedy=_wait(is_command), retry_after=retry_after, correlation_id=correlation_id, status=429,
+            sent=answer.sent,
         )  # fmt: skip
     if answer.status == 503:
         return Unavailable(
             "The platform is overloaded or under maintenance.",
             remedy=_wait(is_command), retry_after=retry_after, correlation_id=correlation_id, status=503,
+            sent=answer.sent,
         )  # fmt: skip
     if 400 <= answer.status < 500:
-        return _refusal(answer, asked="command" if is_command else "request", correlation_id=correlation_id)
+        return _refusal(answer, is_command=is_command, correlation_id=correlation_id)
     return unusable(answer, is_command=is_command)
 
 
@@ -161,29 +169,35 @@ def _wait(is_command: bool) -> str:
 
 
 def _doubtful(
-    message: str, *, is_command: bool, correlation_id: str | None = None, status: int | None = None
+    message: str,
+    *,
+    is_command: bool,
+    sent: float,
+    correlation_id: str | None = None,
+    status: int | None = None,
 ) -> Ambiguous:
     if is_command:
-        return Ambiguous(message, remedy=_DOUBT, correlation_id=correlation_id, status=status)
+        return Ambiguous(message, remedy=_DOUBT, correlation_id=correlation_id, status=status, sent=sent)
     return Ambiguous(
         f"The state of the call could not be verified. {message}",
-        remedy=_UNVERIFIED, may_have_been_sent=False, correlation_id=correlation_id, status=status,
+        remedy=_UNVERIFIED, may_have_been_sent=False, correlation_id=correlation_id, status=status, sent=sent,
     )  # fmt: skip
 
 
-def _refusal(answer: Answer, *, asked: str, correlation_id: str | None) -> Refused:
+def _refusal(answer: Answer, *, is_command: bool, correlation_id: str | None) -> Refused:
     problem = problem_of(answer.body)
-    detail, remedy = _refusal_texts(answer.status, problem)
+    detail, remedy = _refusal_texts(answer.status, problem, is_command=is_command)
     return Refused(
-        f"The platform refused the {asked}: {detail.rstrip('.')}.",
+        f"The platform refused the {'command' if is_command else 'request'}: {detail.rstrip('.')}.",
         remedy=remedy,
         correlation_id=correlation_id,
         status=answer.status,
         field=problem.field if answer.status == 400 else None,
+        sent=answer.sent,
     )
 
 
-def _refusal_texts(status: int, problem: Problem) -> tuple[str, str]:
+def _refusal_texts(status: int, problem: Problem, *, is_command: bool) -> tuple[str, str]:
     if problem.permissions is not None:
         one = "one of these permissions is missing:" if "any" in problem.code else "missing permission"
         return f"{one} {problem.permissions}", "Ask an administrator to grant it."
@@ -192,6 +206,8 @@ def _refusal_texts(status: int, problem: Problem) -> tuple[str, str]:
         detail = f"{problem.field}: {detail}"
     if status == 404:
         detail = problem.message or "the call or the participant was not found"
+    if status == 403 and not is_command:
+        return detail, _MAY_NOT_READ
     return detail, _REMEDIES.get(status, _REMEDIES[400])
 
 

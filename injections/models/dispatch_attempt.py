@@ -20,9 +20,10 @@ class DispatchAttempt(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     # Milliseconds since the request was received, on a monotonic clock.
+    waited_ms = models.FloatField(null=True)  # when this try began; empty: at once
     checked_ms = models.FloatField(null=True)  # empty: the call could not be checked, no command left
-    sent_ms = models.FloatField(null=True)
-    answered_ms = models.FloatField(null=True)
+    sent_ms = models.FloatField(null=True)  # empty: no byte of a command left
+    answered_ms = models.FloatField(null=True)  # empty: no answer to a command came
     http_status = models.PositiveSmallIntegerField(null=True)
     interaction_id = models.CharField(max_length=100, blank=True)
     correlation_id = models.CharField(max_length=100, blank=True)

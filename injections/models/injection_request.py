@@ -46,6 +46,7 @@ class InjectionRequest(models.Model):
     lease_until = models.DateTimeField(null=True)
     lease_token = models.UUIDField(null=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    probes = models.PositiveSmallIntegerField(default=0)  # of the tries: those that failed on an open breaker
     sent_at = models.DateTimeField(null=True)  # the last time that a command may have left
     ended_at = models.DateTimeField(null=True)
     interaction_id = models.CharField(max_length=100, blank=True)
@@ -54,6 +55,7 @@ class InjectionRequest(models.Model):
         max_length=12, blank=True
     )  # the platform's word: completed, failed, cancelled, call_ended
     # Milliseconds since the request was received, on a monotonic clock; of the last try.
+    waited_ms = models.FloatField(null=True)  # when the last try began; empty: at once
     checked_ms = models.FloatField(null=True)
     sent_ms = models.FloatField(null=True)
     answered_ms = models.FloatField(null=True)

@@ -62,7 +62,9 @@ def dispatch_injection(
     if hold is not None:
         hold_back(injection, hold, by=by)
         return injection
-    elapsed_ms = (now - injection.requested_at).total_seconds() * 1000
+    if stopwatch is None:
+        stopwatch = Stopwatch(elapsed_ms=(now - injection.requested_at).total_seconds() * 1000)
+    injection.waited_ms = stopwatch.ms()
     dispatch_taken(
         injection=injection,
         look=lambda: wiring.driver().fetch_call_state(
@@ -70,7 +72,7 @@ def dispatch_injection(
             participant_id=injection.participant_id,
             with_hindrances=not is_view_fresh,
         ),
-        stopwatch=Stopwatch(elapsed_ms=elapsed_ms) if stopwatch is None else stopwatch,
+        stopwatch=stopwatch,
         by=by,
     )
     return injection
@@ -109,8 +111,16 @@ def _try(
     try:
         state = look()
     except GenesysError as error:
-        record_failure(injection, error, attempt=None, began_at=began_at, stopwatch=stopwatch, by=by)
-        gate.report(error)
+        is_probe = gate.report(error)
+        record_failure(
+            injection,
+            error,
+            attempt=None,
+            began_at=began_at,
+            is_probe=is_probe,
+            stopwatch=stopwatch,
+            by=by,
+        )
         return
     injection.checked_ms = stopwatch.ms()
     is_ruled = ruled_at is not None and timezone.now() - ruled_at < _OLDEST_RULING
@@ -145,8 +155,8 @@ def _send(injection: InjectionRequest, attempt: DispatchAttempt, *, stopwatch: S
         else:
             expire(injection, attempt=attempt, by=by)
     except GenesysError as error:
-        record_failure(injection, error, attempt=attempt, stopwatch=stopwatch, by=by)
-        gate.report(error)
+        is_probe = gate.report(error)
+        record_failure(injection, error, attempt=attempt, is_probe=is_probe, stopwatch=stopwatch, by=by)
     else:
         record_accepted(injection, accepted, attempt=attempt, stopwatch=stopwatch, by=by)
         gate.report(None)
@@ -212,6 +222,7 @@ def _refuse(
             at=timezone.now(),
             details={"evidence": evidence, "reasons": list(decision.reasons)},
             by=by,
+            waited_ms=injection.waited_ms,
             checked_ms=injection.checked_ms,
             **explained(code, message),
         )

@@ -62,14 +62,21 @@ def intend(injection: InjectionRequest, *, evidence: dict[str, Any], by: Caller)
             tries=number,
             sent_at=now,
             lease_until=now + LEASE,
+            waited_ms=injection.waited_ms,
             checked_ms=injection.checked_ms,
+            sent_ms=None,
+            answered_ms=None,
             reason_code="",  # why it had to wait stands with the attempts
             error="",
         )
         if not claimed:
             return None
         attempt = DispatchAttempt(
-            injection=injection, number=number, started_at=now, checked_ms=injection.checked_ms
+            injection=injection,
+            number=number,
+            started_at=now,
+            waited_ms=injection.waited_ms,
+            checked_ms=injection.checked_ms,
         )
         ATTEMPTS.insert(attempt)
         return attempt
@@ -144,30 +151,40 @@ def record_failure(
     *,
     attempt: DispatchAttempt | None,
     began_at: datetime | None = None,
+    is_probe: bool = False,
     stopwatch: Stopwatch,
     by: Caller,
 ) -> None:
     """Write down a failed try and what follows from it: wait and try again, fail, expire, or `unknown`.
 
-    `attempt` is None when the check itself failed, which began at `began_at`.
+    `attempt` is None when the check itself failed, which began at `began_at`. `is_probe` says that the breaker is open:
+    such a try is on record as every other, but is not one of the three.
     """
     now = timezone.now()
     tries = injection.tries + (1 if attempt is None else 0)
     if attempt is None:  # the check itself failed: the try is on record too, though no command left
-        attempt = DispatchAttempt(injection=injection, number=tries, started_at=began_at or now)
+        attempt = DispatchAttempt(
+            injection=injection, number=tries, started_at=began_at or now, waited_ms=injection.waited_ms
+        )
     attempt.http_status = error.status
     attempt.correlation_id = (error.correlation_id or "")[:_LONGEST_ID]
     attempt.error = str(error)[:1000]
     attempt.retry_after_s = error.retry_after
-    attempt.answered_ms = stopwatch.ms()
+    if (
+        error.sent is not None and attempt.checked_ms is not None
+    ):  # else a question may have left, but no command
+        attempt.sent_ms = stopwatch.at(error.sent * 1000)
+        attempt.answered_ms = None if error.status is None else stopwatch.ms()
+    probes = injection.probes + (1 if is_probe else 0)
     changes: dict[str, Any] = {
         "tries": tries,
+        "probes": probes,
         "correlation_id": attempt.correlation_id,
-        "answered_ms": attempt.answered_ms,
+        **{name: getattr(attempt, name) for name in ("waited_ms", "checked_ms", "sent_ms", "answered_ms")},
     }
     verdict = retry.decide(
         error,
-        tries=tries,
+        tries=tries - probes,
         now=now,
         deadline=injection.deadline_at,
         jitter=random.random(),  # noqa: S311  spreads load
@@ -216,7 +233,8 @@ def _finish(
         "interaction_id": attempt.interaction_id,
         "error": attempt.error,
         "stages_ms": {
-            "checked": _whole(injection.checked_ms),
+            "waited": _whole(attempt.waited_ms),
+            "checked": _whole(attempt.checked_ms),
             "sent": _whole(attempt.sent_ms),
             "answered": _whole(attempt.answered_ms),
         },

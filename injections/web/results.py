@@ -63,7 +63,7 @@ _ACCEPTED: Final = frozenset({Status.DISPATCHED, Status.COMPLETED, Status.UNCONF
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One of the four steps of an injection, with the time that it took."""
+    """One of the steps of an injection, with the time that it took."""
 
     words: str
     took: str
@@ -175,17 +175,20 @@ def _explanation(injection: InjectionRequest, status: Status) -> tuple[str, str]
 
 def _stages(injection: InjectionRequest, status: Status) -> tuple[Stage, ...]:
     checked, sent, answered = injection.checked_ms, injection.sent_ms, injection.answered_ms
-    is_accepted = answered is not None and (bool(injection.interaction_id) or status in _ACCEPTED)
+    is_accepted = bool(injection.interaction_id) or status in _ACCEPTED
     is_settled = injection.reason_code == "settled_not_played" or is_played_by_word(injection)
     # When a person settled it says nothing of how long it played.
     ended = None if is_settled else _playing_ms(injection.sent_at, injection.ended_at)
+    waited = injection.waited_ms
+    began = 0.0 if waited is None else waited
     return (
-        Stage("Checked", milliseconds(checked), checked is not None),
+        *(() if waited is None else (Stage("Waited", milliseconds(waited), True),)),
+        Stage("Checked", milliseconds(_between(began, checked)), checked is not None),
         Stage("Sent", milliseconds(_between(checked, sent)), sent is not None),
         Stage(
             "Accepted" if is_accepted or answered is None else "Answered",
             milliseconds(_between(sent, answered)),
-            is_accepted,
+            is_accepted or answered is not None,
         ),
         Stage("Ended", milliseconds(ended), ended is not None),
     )

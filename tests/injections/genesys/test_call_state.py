@@ -199,6 +199,7 @@ def test_a_missing_right_to_read_is_a_refusal(server, ask):
     answers(server, call=reply(403, error_body("You are not authorized.", code="not.authorized", status=403)))
     error = unverified(ask, Refused)
     assert str(error).startswith("The platform refused the request: You are not authorized. ")
+    assert error.remedy.endswith("the permission to read calls and their participants.")
 
 
 def test_an_unreachable_login_service_can_be_waited_for(server, ask):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from injections.genesys.drivers.voice_interactions import VoiceInteractionsDriver
-from injections.genesys.errors import Ambiguous, NotSent, RateLimited, Refused, Unavailable
+from injections.genesys.errors import Ambiguous, GenesysError, NotSent, RateLimited, Refused, Unavailable
 from injections.genesys.types import PlayCommand
 from tests.support.scripted_server import closed_port, drop, raw, reply, reset, silence, trickle
 
@@ -51,6 +51,13 @@ def test_sent_and_answered_are_readings_of_the_monotonic_clock(server, play):
     before = time.monotonic() * 1000
     accepted = play()
     assert before < accepted.sent_ms < accepted.answered_ms - 45 < time.monotonic() * 1000
+
+
+@pytest.mark.parametrize("script", [reply(400), reply(429), reply(503), reply(500), reset, drop])
+def test_whatever_came_of_it_the_error_says_when_it_left(server, play, script):
+    server.on("POST", PLAY_PATH, script)
+    before = time.monotonic()
+    assert before < refusal(play, GenesysError).sent < time.monotonic()
 
 
 def test_a_201_without_an_interaction_id_is_accepted_with_the_id_unknown(server, play):
@@ -197,6 +204,7 @@ def test_a_refused_connection_sent_nothing(server, make_client):
     assert (error.retryable, error.may_have_been_sent) == (True, False)
     assert "the connection was refused" in str(error)
     assert error.remedy == "Nothing was played. It can be tried again."
+    assert error.sent is None
 
 
 def test_an_unknown_host_sent_nothing(server, make_client):

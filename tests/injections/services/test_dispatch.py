@@ -53,6 +53,41 @@ def test_a_waiting_one_is_sent_once(waiting: Waiting, simulator: SimulatorProces
     assert len(simulator.interactions()) == 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "is_answered"),
+    [
+        ({"kind": "status", "status": 422}, True),
+        ({"kind": "status", "status": 503}, True),
+        ({"kind": "status", "status": 500}, True),
+        ({"kind": "accept_then_drop"}, False),
+        ({"kind": "reset"}, False),
+    ],
+    ids=["refused", "overloaded", "doubtful", "answer lost", "reset"],
+)
+def test_what_left_has_the_time_when_it_left_whatever_came_of_it(
+    waiting: Waiting, simulator: SimulatorProcess, fault: dict[str, Any], is_answered: bool
+) -> None:
+    injection = waiting()
+    simulator.plant(method="POST", path="/interactions$", **fault)
+    _try(injection)
+    attempt = injection.attempts.get()
+    for one in (injection, attempt):
+        assert one.waited_ms is not None
+        assert one.checked_ms is not None
+        assert one.sent_ms is not None
+        assert one.waited_ms < one.checked_ms <= one.sent_ms
+        assert (one.answered_ms is not None) == is_answered
+
+
+def test_what_never_left_has_no_time_of_leaving(waiting: Waiting, simulator: SimulatorProcess) -> None:
+    injection = waiting(sent_ms=12.0, answered_ms=15.0, checked_ms=9.0)  # of an earlier try
+    simulator.plant("status", method="GET", path="/conversations/voice/", status=503)
+    _try(injection)
+    attempt = injection.attempts.get()
+    for one in (injection, attempt):
+        assert (one.checked_ms, one.sent_ms, one.answered_ms) == (None, None, None)
+
+
 def test_why_it_waited_is_forgotten_once_it_is_sent(waiting: Waiting) -> None:
     injection = waiting(reason_code="rate_limited", error="The platform takes no more requests.", tries=1)
     sent = _try(injection)

@@ -12,6 +12,7 @@ from audit.models import AuditRecord
 from injections import gate, wiring
 from injections.callers import Caller
 from injections.genesys import breaker, budget
+from injections.genesys.retry import MAX_TRIES
 from injections.lifecycle import Status
 from injections.models import InjectionRequest
 from injections.services.dispatch import dispatch_injection
@@ -79,6 +80,59 @@ def test_a_probe_that_succeeds_closes_the_breaker_and_is_played(
     done = _inject(command(simulator.create_call()), machine)
     assert done.status == Status.DISPATCHED
     assert not gate.view().is_open
+
+
+def _try_as_probe(injection: InjectionRequest, by: Caller) -> InjectionRequest:
+    """Try it as if the pause had passed after which one request may probe."""
+    _past(probe_at=breaker.PAUSE_S)
+    InjectionRequest.objects.filter(pk=injection.pk).update(due_at=timezone.now())
+    dispatch_injection(injection_id=injection.pk, by=by)
+    injection.refresh_from_db()
+    return injection
+
+
+@pytest.mark.parametrize("fault", [{"path": "/interactions$"}, {"path": "/conversations/voice/"}], ids=str)
+def test_who_probes_a_failing_platform_waits_until_the_deadline_like_all_others(
+    simulator: SimulatorProcess, command: Maker, machine: Caller, fault: dict[str, str]
+) -> None:
+    _fail(simulator, command, machine, times=breaker.FAILURES_TO_OPEN)
+    waiting = _inject(command(simulator.create_call(), deadline_s=300), machine)
+    simulator.plant("status", status=503, times=None, **fault)
+    for number in range(1, MAX_TRIES + 3):
+        _try_as_probe(waiting, machine)
+        assert (waiting.status, waiting.tries, waiting.probes) == (Status.QUEUED, number, number)
+    simulator.clear_faults()
+    assert _try_as_probe(waiting, machine).status == Status.DISPATCHED
+    assert waiting.attempts.count() == MAX_TRIES + 3
+
+
+def test_tries_with_the_breaker_closed_are_three_whatever_was_probed_before(
+    simulator: SimulatorProcess, command: Maker, machine: Caller
+) -> None:
+    _fail(simulator, command, machine, times=breaker.FAILURES_TO_OPEN)
+    waiting = _inject(command(simulator.create_call(), deadline_s=300), machine)
+    simulator.plant("status", method="POST", path="/interactions$", status=503, times=None)
+    _try_as_probe(waiting, machine)
+    for _ in range(MAX_TRIES):
+        assert waiting.status == Status.QUEUED
+        gate.close()
+        InjectionRequest.objects.filter(pk=waiting.pk).update(due_at=timezone.now())
+        dispatch_injection(injection_id=waiting.pk, by=machine)
+        waiting.refresh_from_db()
+    assert (waiting.status, waiting.tries, waiting.probes) == (Status.FAILED, MAX_TRIES + 1, 1)
+
+
+def test_the_failure_that_opens_the_breaker_is_no_last_try(
+    simulator: SimulatorProcess, command: Maker, machine: Caller, settings: Any
+) -> None:
+    _fail(simulator, command, machine, times=breaker.FAILURES_TO_OPEN - 1)
+    InjectionRequest.objects.update(occupies_call=False)
+    waiting = _inject(command(simulator.create_call(), deadline_s=300), machine)
+    assert waiting.status == Status.DISPATCHED  # the platform works for a moment
+    settings.GENESYS_API_URL = "http://127.0.0.1:9"
+    last = _inject(command(simulator.create_call(), deadline_s=300), machine)
+    assert gate.view().is_open
+    assert (last.status, last.tries, last.probes) == (Status.QUEUED, 1, 1)
 
 
 def test_only_one_of_many_may_probe(simulator: SimulatorProcess, command: Maker, machine: Caller) -> None:

@@ -69,11 +69,36 @@ def test_stages_show_what_each_step_took():
     ]
 
 
+def test_a_wait_is_a_stage_of_its_own_and_not_part_of_the_check():
+    told = story(an_injection(Status.FAILED, "upstream_refused", waited_ms=6100.0, checked_ms=6115.0))
+    assert [(stage.words, stage.took) for stage in told.stages[:2]] == [
+        ("Waited", "6.1 s"),
+        ("Checked", "15 ms"),
+    ]
+
+
+def test_what_left_is_told_as_sent_though_no_answer_came():
+    told = story(an_injection(Status.UNKNOWN, "outcome_unknown", checked_ms=10.0, sent_ms=14.0))
+    assert [(stage.words, stage.is_done) for stage in told.stages] == [
+        ("Checked", True),
+        ("Sent", True),
+        ("Accepted", False),
+        ("Ended", False),
+    ]
+
+
+def test_what_was_reported_as_played_was_accepted_though_the_answer_was_lost():
+    told = story(
+        an_injection(Status.COMPLETED, checked_ms=10.0, sent_ms=14.0, interaction_id="x", outcome="completed")
+    )
+    assert (told.stages[2].words, told.stages[2].is_done) == ("Accepted", True)
+
+
 def test_an_answer_that_refused_is_not_called_accepted():
     told = story(
         an_injection(Status.FAILED, "upstream_refused", checked_ms=1.0, sent_ms=2.0, answered_ms=3.0)
     )
-    assert (told.stages[2].words, told.stages[2].is_done) == ("Answered", False)
+    assert (told.stages[2].words, told.stages[2].is_done) == ("Answered", True)
 
 
 def test_a_refusal_before_sending_has_empty_stages():
