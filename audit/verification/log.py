@@ -21,7 +21,7 @@ from audit.uuid7 import first_uuid7
 from audit.verification import state as states
 from audit.verification.report import Progress, Report
 from audit.verification.state import State, UnreadableState
-from audit.verification.walk import BATCH, Broken, Walk, check_pending, check_strays
+from audit.verification.walk import Broken, Walk, batches, check_pending, check_strays
 from audit.verification.witnesses import Claim, anchored_claims, signers_claim, stored_claims
 
 # How long the transaction of a record may stay open for an incremental run to miss nothing; a full one never does.
@@ -118,11 +118,10 @@ class Verification:
         walk = Walk(tree, report=self.report)
         walk.expect(claim for claim in claims if claim.size > tree.size)
         try:
-            while tree.size < size:
-                end = min((tree.size // BATCH + 1) * BATCH, size)
+            for end, rows in batches(tree.size, size) if tree.size < size else ():
                 walk.expect(stored_claims(above=tree.size, through=end, keys=self.keys, report=self.report))
-                walk.read(end)
-                self.progress(tree.size, size)
+                walk.read(rows, end)
+                self.progress(end, size)
         except Broken:
             return
 

@@ -1,11 +1,14 @@
 """From leaf to leaf: each record, its place, the tree that grows from them, and who vouches for its root."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit.merkle import CompactRange
 from audit.models import AuditLeaf, AuditNode, AuditPending, AuditRecord
@@ -23,8 +26,42 @@ AND was.number_in_conversation = r.number_in_conversation - 1"""
 _WAS = "r.number_in_conversation, r.previous_in_conversation, was.leaf_hash"
 
 
+Row = tuple[Any, ...]
+
+
 class Broken(Exception):
     """The log cannot be followed any further."""
+
+
+def batches(begin: int, end: int) -> Iterator[tuple[int, list[Row]]]:
+    """Give the rows of the log between two sizes, batch by batch, each with the size at its end.
+
+    The database fetches the next batch while this one is looked at, over the same connection: what this transaction
+    sees is what is read.
+    """
+    ends = [*range((begin // BATCH + 1) * BATCH, end, BATCH), end]
+    connection.inc_thread_sharing()
+    try:
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(_rows, connections[connection.alias], begin, ends[0])
+            for here, there in zip(ends, [*ends[1:], None], strict=True):
+                rows = coming.result()
+                if there is not None:
+                    coming = ahead.submit(_rows, connections[connection.alias], here, there)
+                yield here, rows
+    finally:
+        connection.dec_thread_sharing()
+
+
+def _rows(database: BaseDatabaseWrapper, begin: int, end: int) -> list[Row]:
+    columns = columns_as_text("r")
+    sql = f"""SELECT l."index", l.leaf_hash, l.record_id, {columns}, {_WAS} FROM {_LEAF} l
+      LEFT JOIN ({_WITH_PREVIOUS}) ON r.id = l.record_id
+      WHERE l."index" >= %s AND l."index" < %s"""  # noqa: S608  names of our own
+    with database.cursor() as cursor:
+        cursor.execute(sql, [begin, end])
+        # Sorted here: rows this long, the database would sort on disk.
+        return sorted(cursor.fetchall(), key=itemgetter(0))
 
 
 class Walk:
@@ -42,14 +79,14 @@ class Walk:
         for claim in claims:
             self._claims[claim.size].append(claim)
 
-    def read(self, end: int) -> None:
-        """Read the records up to, but without, `end`.
+    def read(self, rows: Sequence[Row], end: int) -> None:
+        """Go on over the rows up to, but without, `end`.
 
         Raises:
             Broken: a place is empty, or its hash is none. It is reported.
         """
         self._nodes = _stored_nodes(self._tree.size, end)
-        for row in _rows(self._tree.size, end):
+        for row in rows:
             if row[0] != self._tree.size:
                 break
             self._check_record(row)
@@ -60,7 +97,7 @@ class Walk:
             )
             raise Broken
 
-    def _check_record(self, row: tuple[Any, ...]) -> None:
+    def _check_record(self, row: Row) -> None:
         index, leaf = row[:2]
         record, (number, previous, was) = row[3 : 3 + WIDTH], row[3 + WIDTH :]
         if record[1] is None:
@@ -68,7 +105,7 @@ class Walk:
             return
         if record[1] != leaf:
             self._report.add("The hash at its place is not the record's own.", index=index)
-        for fault in _faults(record, number, previous, was):
+        for fault in _faults(_uuid(row[2]), record, number, previous, was):
             self._report.add(fault, index=index)
 
     def _grow(self, leaf: str) -> None:
@@ -113,7 +150,7 @@ def check_pending(report: Report) -> int:
             if record[1] is None:
                 report.add(f"The record {_uuid(identifier)} was removed before it was sealed.")
                 continue
-            for fault in _faults(record, number, previous, was):
+            for fault in _faults(_uuid(identifier), record, number, previous, was):
                 report.add(f"The record {_uuid(identifier)}, not sealed yet: {fault}")
     return len(rows)
 
@@ -131,22 +168,13 @@ def check_strays(report: Report, *, first: UUID) -> None:
             report.add(f"The record {_uuid(identifier)} is neither sealed nor waiting to be.")
 
 
-def _rows(begin: int, end: int) -> list[tuple[Any, ...]]:
-    columns = columns_as_text("r")
-    sql = f"""SELECT l."index", l.leaf_hash, l.record_id, {columns}, {_WAS} FROM {_LEAF} l
-      LEFT JOIN ({_WITH_PREVIOUS}) ON r.id = l.record_id
-      WHERE l."index" >= %s AND l."index" < %s ORDER BY l."index\""""  # noqa: S608  names of our own
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [begin, end])
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
-
-
-def _faults(record: tuple[Any, ...], number: int | None, previous: str | None, was: str | None) -> list[str]:
+def _faults(
+    identifier: UUID, record: Row, number: int | None, previous: str | None, was: str | None
+) -> list[str]:
     """Return a sentence for each thing that is wrong with a row and its link to the one before it."""
     faults: list[str] = []
     if not is_whole(record):
-        found = AuditRecord.objects.filter(pk=UUID(record[2])).first()
+        found = AuditRecord.objects.filter(pk=identifier).first()
         told = [] if found is None else faults_of(found)
         faults += told or ["A column differs from the text of the record."]
     if number is not None and number > 1 and was is None:

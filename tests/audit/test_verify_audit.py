@@ -177,7 +177,7 @@ def test_a_long_run_shows_its_progress(record: Record, seal: Seal, monkeypatch: 
         record()
     seal()
     monkeypatch.setattr("audit.management.commands.verify_audit._PROGRESS_S", -1.0)
-    monkeypatch.setattr("audit.verification.log.BATCH", 2)
+    monkeypatch.setattr("audit.verification.walk.BATCH", 2)
     assert _verify()[1].startswith("2 of 3 records\n3 of 3 records\n")
 
 
