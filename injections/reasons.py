@@ -47,7 +47,7 @@ _ALL: Final = (
     Reason("consent_denied", "consent denied", "The agent did not consent to supervision. Do not barge."),
     Reason(
         "consent_withdrawn",
-        "consent was withdrawn while the request waited",
+        "consent was withdrawn after the decision to play",
         "The agent no longer consents. Do not barge.",
     ),
     Reason("on_hold", "the call is on hold", "Wait until the agent takes the call off hold."),

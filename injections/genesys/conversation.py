@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from .activity import dicts_of, moment_at, text_at
 from .types import LiveCallState
@@ -19,6 +19,8 @@ _CALLERS = ("customer", "external")
 _AGENTS = ("agent", "user")
 # Who is in the call on account of somebody else's conversation; never its agent.
 _GUEST_KEYS = ("bargedParticipantId", "monitoredParticipantId", "coachedParticipantId")
+CONSENT: Final = "consent"
+_VERSIONED: Final = ("who takes part", "the agent", "hold or secure pause", CONSENT)  # the parts of a version
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,10 @@ def _state(
         agent_attributes=attributes,
         customer_participant_id=caller.id,
         version=_version(
-            {
-                "parties": sorted((party.id, party.state) for party in parties),
-                "agent": agent.id,
-                "blocks": [blocks["held"], blocks["confined"], is_secure],
-                "consent": attributes.get(consent_key),
-            }
+            sorted((party.id, party.state) for party in parties),
+            agent.id,
+            [blocks["held"], blocks["confined"], is_secure],
+            attributes.get(consent_key),
         ),
     )
 
@@ -188,6 +188,15 @@ def _nested(raw: Mapping[str, Any], outer: str, inner: str) -> str:
     return text_at(value, inner) if isinstance(value, dict) else ""
 
 
-def _version(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def changes_between(seen: str, now: str) -> tuple[str, ...]:
+    """Return in words what differs between two versions of a call; nothing when they cannot be compared."""
+    before, after = seen.split("-"), now.split("-")
+    if not len(before) == len(after) == len(_VERSIONED):
+        return ()
+    return tuple(words for words, one, other in zip(_VERSIONED, before, after, strict=True) if one != other)
+
+
+def _version(*parts: Any) -> str:
+    """Return some digits of the digest of each part (31 characters in all): two versions tell what differs."""
+    texts = (json.dumps(part, sort_keys=True, separators=(",", ":")) for part in parts)
+    return "-".join(hashlib.sha256(text.encode()).hexdigest()[:7] for text in texts)

@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from injections.callers import Caller
+from injections.genesys.conversation import CONSENT, changes_between
 from injections.models import AudioClip, LiveCall
 from injections.reasons import reason
 from injections.roles import Action
@@ -54,7 +55,7 @@ def objection(
     )
     if code is None:
         return None
-    return Objection(code, _sentence(code, call))
+    return Objection(code, _sentence(code, call, seen_version=seen_version, now=now))
 
 
 def is_fresh(call: LiveCall | None, *, now: datetime) -> bool:
@@ -87,11 +88,21 @@ def _call_objection(
         or call.agent_participant_id != participant_id
         or now - call.seen_at > OLDEST_VIEW
     ):
-        return "call_changed"
+        # Nobody arms without consent: if it is missing now, it was taken back.
+        is_withdrawn = call.consent_reason != "" and CONSENT in changes_between(seen_version, call.version)
+        return "consent_withdrawn" if is_withdrawn else "call_changed"
     return None
 
 
-def _sentence(code: str, call: LiveCall | None) -> str:
-    if code == "call_busy" and call is not None:
+def _sentence(code: str, call: LiveCall | None, *, seen_version: str, now: datetime) -> str:
+    sentence = reason(code).sentence
+    if call is None:
+        return sentence
+    if code == "call_busy":
         return f"{call.barged_by} is barging into this call"
-    return reason(code).sentence
+    if code != "call_changed":
+        return sentence
+    if now - call.seen_at > OLDEST_VIEW:
+        return f"{sentence}, or may have: it has not been read for {OLDEST_VIEW.seconds} s"
+    changes = changes_between(seen_version, call.version)
+    return f"{sentence}: {', '.join(changes)}" if changes else sentence

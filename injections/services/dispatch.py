@@ -38,6 +38,7 @@ from injections.services.tries import (
     record_failure,
 )
 
+_NO_CONSENT: Final = frozenset({"attributes_missing", "consent_missing", "consent_denied"})
 Look = Callable[[], CallState]
 _OLDEST_RULING: Final = timedelta(seconds=1)
 _LONGEST_COMMAND: Final = timedelta(seconds=12)  # connecting, sending, waiting for the answer
@@ -210,8 +211,9 @@ def _refuse(
     code, message = ("", "") if against is None else (against.code, against.message)
     if not decision.allowed:
         code = decision.reasons[0]
-        was_given = injection.sent_at is not None  # at an earlier try, or nothing would have been sent
-        if code in {"consent_missing", "consent_denied"} and was_given:
+        # At an earlier try, or nothing would have been sent; or when it was armed, or that had been refused.
+        was_given = injection.sent_at is not None or injection.channel == "page"
+        if code in _NO_CONSENT and was_given:
             code = "consent_withdrawn"
         message = reason(code).sentence
     with transaction.atomic(durable=True):

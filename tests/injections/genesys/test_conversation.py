@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from injections.genesys.conversation import parse_conversation
+from injections.genesys.conversation import changes_between, parse_conversation
 
 CARDS = "5e9d2c00-cccc-4d4d-8e8e-0000000000c3"
 
@@ -202,6 +202,26 @@ BASE = (customer(), agent())
 )
 def test_the_version_changes_with_what_a_decision_rests_on(changed):
     assert parse_conversation(changed).version != version(*BASE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            conversation(*BASE, full("boss", "user", userId="u9", bargedParticipantId="agent")),
+            ("who takes part",),
+        ),
+        (conversation(customer(), agent("agent", leg(held=True))), ("hold or secure pause",)),
+        (conversation(customer(), agent(attributes={})), ("consent",)),
+        (conversation(customer(), agent("other")), ("who takes part", "the agent")),
+    ],
+    ids=["barge", "hold", "no consent", "agent"],
+)
+def test_two_versions_tell_what_changed(changed, told):
+    seen = version(*BASE)
+    assert changes_between(seen, parse_conversation(changed).version) == told
+    assert changes_between(seen, seen) == ()
+    assert len(seen) <= 32
 
 
 def test_the_version_stays_when_nothing_that_matters_changed():

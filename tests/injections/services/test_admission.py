@@ -131,6 +131,35 @@ def test_a_call_that_is_not_as_he_saw_it_is_refused(
     assert _code(call, supervisor, **change) == "call_changed"
 
 
+@pytest.mark.parametrize(
+    ("seen", "now", "told"),
+    [
+        ("1-2-3-4", "0-2-3-4", ": who takes part"),
+        ("1-2-3-4", "0-0-3-4", ": who takes part, the agent"),
+        ("1-2-3-4", "1-2-0-4", ": hold or secure pause"),
+        ("1-2-3-4", "1-2-3-0", ": consent"),
+        ("older", "1-2-3-4", ""),
+    ],
+)
+def test_what_changed_is_told(call: LiveCall, supervisor: Caller, seen: str, now: str, told: str) -> None:
+    call.version = now
+    found = _ask(call, supervisor, seen_version=seen)
+    assert found == Objection("call_changed", f"the call changed since you looked at it{told}")
+
+
+def test_consent_that_was_taken_back_since_it_was_seen_is_called_so(
+    call: LiveCall, supervisor: Caller
+) -> None:
+    call.version, call.consent_reason = "1-2-3-0", "consent_denied"
+    assert _code(call, supervisor, seen_version="1-2-3-4") == "consent_withdrawn"
+
+
+def test_a_view_that_is_too_old_is_told_as_such(call: LiveCall, supervisor: Caller) -> None:
+    found = _ask(call, supervisor, now=call.seen_at + OLDEST_VIEW * 2)
+    assert found is not None
+    assert "it has not been read for 30 s" in found.message
+
+
 def test_a_view_that_is_too_old_is_not_trusted(call: LiveCall, supervisor: Caller) -> None:
     at_most = call.seen_at + OLDEST_VIEW
     assert _code(call, supervisor, now=at_most) is None

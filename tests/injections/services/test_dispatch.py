@@ -15,7 +15,7 @@ from injections.lifecycle import Status
 from injections.models import InjectionRequest
 from injections.services import dispatch, sweep
 from injections.services.dispatch import dispatch_injection
-from tests.factories import InjectionFactory
+from tests.factories import InjectionFactory, LiveCallFactory
 from tests.support.simulator_process import SimulatorProcess
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +117,16 @@ def test_what_waits_until_after_its_deadline_is_not_sent(
     assert _try(injection).status == Status.EXPIRED
     assert injection.sent_at is None
     assert simulator.interactions() == []
+
+
+@pytest.mark.parametrize("consent", ["false", None], ids=["denied", "missing"])
+def test_consent_that_held_when_it_was_armed_was_withdrawn(
+    waiting: Waiting, simulator: SimulatorProcess, consent: str | None
+) -> None:
+    injection = waiting(channel="page", seen_version="v1")
+    LiveCallFactory(conversation_id=injection.conversation_id, agent_participant_id=injection.participant_id)
+    simulator.patch_call(str(injection.conversation_id), consent=consent)
+    assert (_try(injection).status, injection.reason_code) == (Status.REFUSED, "consent_withdrawn")
 
 
 def test_consent_that_was_withdrawn_while_it_waited_is_called_so(
