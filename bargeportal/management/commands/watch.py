@@ -1,10 +1,8 @@
 """`manage.py watch`: keep the board of live calls true."""
 
-import signal
-import threading
 from typing import Any
 
-from bargeportal.management.long_running import LongRunningCommand
+from bargeportal.management.long_running import LongRunningCommand, stop_when_asked
 from injections import wiring
 from injections.live.watcher import Watcher
 
@@ -16,7 +14,4 @@ class Command(LongRunningCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Watch until asked to stop."""
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        Watcher(wiring.client(), stop=stop).run()
+        Watcher(wiring.client(), stop=stop_when_asked()).run()

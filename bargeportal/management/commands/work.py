@@ -2,11 +2,9 @@
 
 import logging
 import os
-import signal
-import threading
 from typing import Any
 
-from bargeportal.management.long_running import LongRunningCommand
+from bargeportal.management.long_running import LongRunningCommand, stop_when_asked
 from injections.worker import Worker
 
 
@@ -17,9 +15,7 @@ class Command(LongRunningCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until asked to stop."""
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        stop = stop_when_asked()
         self.stdout.write("worker ready")
         if not Worker(stop=stop).run():
             # A thread waits for a platform that does not answer. The interpreter would wait with it.
