@@ -14,7 +14,6 @@ from rest_framework import serializers
 
 from audit.provenance import source_of
 from injections.api.fields import StrictId, StrictUUID
-from injections.api.throttling import count_in_minute
 from injections.callers import anonymous_caller
 from injections.services.completion import OUTCOMES, Completion, record_completion
 from injections.services.refusals import record_refusal
@@ -39,7 +38,10 @@ class _Event(serializers.Serializer[Any]):
 def completion(request: HttpRequest, secret: str) -> HttpResponse:
     """Keep a completion event; 2xx only after it is written, so that the sender repeats what was not."""
     if not hmac.compare_digest(secret.encode(), settings.COMPLETION_SECRET.encode()):
-        return _refuse_stranger(request)
+        message = "An event came to a receiver address that is not the registered one."
+        # What counts is who is connected: a header may claim any source.
+        peer = request.META.get("REMOTE_ADDR", "")
+        return _refuse(request, 404, "not_permitted", message, once_a_minute_for=peer)
     body = request.read(_LARGEST_EVENT + 1)
     try:
         data = json.loads(body) if len(body) <= _LARGEST_EVENT else None
@@ -74,24 +76,15 @@ def _source(request: HttpRequest) -> Any:
     )
 
 
-def _refuse_stranger(request: HttpRequest) -> HttpResponse:
-    """Refuse whoever does not know the secret; the first time in each minute it is on record.
-
-    Anybody can knock here, as often as he likes. What counts is who is connected: a header may claim any source.
-    """
-    message = "An event came to a receiver address that is not the registered one."
-    count = count_in_minute("completion-stranger", who=request.META.get("REMOTE_ADDR", ""))
-    if count is None or count == 1:
-        return _refuse(request, 404, "not_permitted", message)
-    return JsonResponse({"status": "refused", "message": message}, status=404)
-
-
-def _refuse(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+def _refuse(
+    request: HttpRequest, status: int, code: str, message: str, *, once_a_minute_for: str | None = None
+) -> HttpResponse:
     by = anonymous_caller(request)
     record_refusal(
         action="completion.refused",
         code=code,
         summary=message,
+        once_a_minute_for=once_a_minute_for,
         by=type(by)(user=None, roles=by.roles, actor=by.actor, source=_source(request)),
     )
     return JsonResponse({"status": "refused", "message": message}, status=status)

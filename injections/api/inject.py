@@ -237,7 +237,7 @@ def _refuse(
     """Record an attempt that never became an injection, and answer it."""
     body = body or {}
     record_refusal(
-        action="injection.rejected",
+        action="injection.request_refused",
         code=code,
         summary=f"{by.label} asked for an injection that was not taken: {message}",
         subject=Subject(

@@ -1,28 +1,13 @@
 """How much one client may ask for in a minute (contract: 429 with Retry-After)."""
 
-import logging
 import time
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from injections import wiring
-from injections.shared_state import StateUnavailable
-
-log = logging.getLogger(__name__)
-_WINDOW_S: Final = 60
-
-
-def count_in_minute(what: str, *, who: object) -> int | None:
-    """Count one more of `what` by `who` in this minute; return how many, None when nobody can count."""
-    key = f"{what}:{who}:{int(time.time() // _WINDOW_S)}"
-    try:
-        return wiring.shared_state().count(key, for_s=2 * _WINDOW_S)
-    except StateUnavailable as error:
-        log.warning("clients are not counted: %s", error)
-        return None
+from injections.services.refusals import MINUTE_S, count_in_minute
 
 
 class ClientRate(BaseThrottle):
@@ -43,4 +28,4 @@ class ClientRate(BaseThrottle):
 
     def wait(self) -> float:
         """Return the seconds to the next minute."""
-        return _WINDOW_S - time.time() % _WINDOW_S
+        return MINUTE_S - time.time() % MINUTE_S

@@ -207,7 +207,7 @@ def _store(name: str, content: "File[bytes]") -> None:
 
 def _refuse(by: Caller, sentence: str, *, clip: AudioClip) -> None:
     record_refusal(
-        action="clip.refused",
+        action="clip.approve_refused",
         code="not_permitted",
         summary=sentence,
         subject=Subject(clip_id=clip.pk),

@@ -1,15 +1,25 @@
-"""Attempts that were refused before they became anything: the record is all that is left of them."""
+"""Attempts that were refused before they became anything: the record is all that is left of them.
 
+What was refused is called `<subject>.<verb>_refused`, or `<subject>.refused` where the subject itself was.
+"""
+
+import logging
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 
 from audit import services as audit
 from audit.entry import Entry, Subject
+from injections import wiring
 from injections.audit_events import recordable
 from injections.callers import Caller
 from injections.roles import Action
+from injections.shared_state import StateUnavailable
+
+log = logging.getLogger(__name__)
+MINUTE_S: Final = 60
 
 
 class NotPermitted(Exception):
@@ -35,12 +45,19 @@ def record_refusal(
     summary: str,
     subject: Subject | None = None,
     details: Mapping[str, Any] | None = None,
+    once_a_minute_for: str | None = None,
     by: Caller,
 ) -> None:
     """Record a refused or invalid attempt in a transaction of its own, so that it survives the request's rollback.
 
     `code` is a code of `injections.reasons`. `details` may hold what came from outside; it is made recordable here.
+    Where anybody may try as often as he likes, `once_a_minute_for` says who is connected: his first attempt in each
+    minute is on record, so that nobody can fill the log.
     """
+    if once_a_minute_for is not None:
+        count = count_in_minute(action, who=once_a_minute_for)
+        if count is not None and count > 1:
+            return
     audit.append_refusal(
         Entry(
             action=action,
@@ -54,3 +71,13 @@ def record_refusal(
             occurred_at=timezone.now(),
         )
     )
+
+
+def count_in_minute(what: str, *, who: object) -> int | None:
+    """Count one more of `what` by `who` in this minute; return how many, None when nobody can count."""
+    key = f"{what}:{who}:{int(time.time() // MINUTE_S)}"
+    try:
+        return wiring.shared_state().count(key, for_s=2 * MINUTE_S)
+    except StateUnavailable as error:
+        log.warning("nobody counts %s: %s", what, error)
+        return None

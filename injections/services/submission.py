@@ -155,7 +155,7 @@ def _replay(earlier: InjectionRequest, *, fingerprint: str, by: Caller) -> Injec
         return Injected(earlier, is_replay=True)
     audit.append_refusal(
         Entry(
-            action="injection.key_reused",
+            action="injection.key_refused",
             outcome="refused",
             actor=by.actor,
             source=by.source,

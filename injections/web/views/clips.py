@@ -188,11 +188,12 @@ def _shown(found: AudioClip) -> dict[str, Any]:
 
 
 def _record_upload(form: ClipUploadForm, *, by: Caller) -> None:
+    why = {name: str(next(iter(messages))) for name, messages in form.errors.items()}
     record_refusal(
-        action="clip.upload",
+        action="clip.upload_refused",
         code="bad_request",
-        summary=f"{by.actor.name} offered a recording that was not taken.",
+        summary=f"{by.actor.name} offered a recording that was not taken: {' '.join(why.values())}",
         subject=None,
-        details={"fields": {name: str(next(iter(messages))) for name, messages in form.errors.items()}},
+        details={"fields": why},
         by=by,
     )

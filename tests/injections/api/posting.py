@@ -31,4 +31,4 @@ def post(token: str | None, body: Any, **headers: str) -> Any:
 
 
 def rejection() -> AuditRecord:
-    return AuditRecord.objects.get(action="injection.rejected")
+    return AuditRecord.objects.get(action="injection.request_refused")

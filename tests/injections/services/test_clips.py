@@ -109,7 +109,7 @@ def test_whoever_uploaded_it_decides_nothing_even_with_both_roles(decide: Callab
     with pytest.raises(NotPermitted, match="another person"):
         decide(clip_id=clip.pk, by=both)
     assert _status(clip) == ClipStatus.DRAFT
-    record = AuditRecord.objects.get(action="clip.refused")
+    record = AuditRecord.objects.get(action="clip.approve_refused")
     assert (record.clip_id, record.reason_code) == (clip.pk, "not_permitted")
 
 

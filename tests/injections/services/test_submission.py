@@ -139,7 +139,7 @@ def test_the_same_key_with_another_body_is_refused_and_recorded(
     _inject(wish, machine, key="press-1", fingerprint="a")
     with pytest.raises(KeyReused):
         _inject(wish, machine, key="press-1", fingerprint="b")
-    assert AuditRecord.objects.filter(action="injection.key_reused").count() == 1
+    assert AuditRecord.objects.filter(action="injection.key_refused").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -87,7 +87,7 @@ def test_a_page_can_be_asked_for_its_head_alone(supervisor: Client, path: str):
 
 def test_asking_for_the_head_of_the_upload_page_uploads_nothing(browser_of: Any):
     assert browser_of(Role.AUDIO_ADMIN).head("/clips/upload/").status_code == 200
-    assert records("clip.upload") == []
+    assert records("clip.upload_refused") == []
 
 
 def test_the_head_of_a_button_is_no_page(supervisor: Client, call: Any):
