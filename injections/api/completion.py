@@ -41,7 +41,7 @@ def completion(request: HttpRequest, secret: str) -> HttpResponse:
         message = "An event came to a receiver address that is not the registered one."
         # What counts is who is connected: a header may claim any source.
         peer = request.META.get("REMOTE_ADDR", "")
-        return _refuse(request, 404, "not_permitted", message, once_a_minute_for=peer)
+        return _refuse(request, 404, "not_permitted", message, counted_for=peer)
     body = request.read(_LARGEST_EVENT + 1)
     try:
         data = json.loads(body) if len(body) <= _LARGEST_EVENT else None
@@ -77,14 +77,14 @@ def _source(request: HttpRequest) -> Any:
 
 
 def _refuse(
-    request: HttpRequest, status: int, code: str, message: str, *, once_a_minute_for: str | None = None
+    request: HttpRequest, status: int, code: str, message: str, *, counted_for: str | None = None
 ) -> HttpResponse:
     by = anonymous_caller(request)
     record_refusal(
         action="completion.refused",
         code=code,
         summary=message,
-        once_a_minute_for=once_a_minute_for,
+        counted_for=counted_for,
         by=type(by)(user=None, roles=by.roles, actor=by.actor, source=_source(request)),
     )
     return JsonResponse({"status": "refused", "message": message}, status=status)

@@ -45,18 +45,19 @@ def record_refusal(
     summary: str,
     subject: Subject | None = None,
     details: Mapping[str, Any] | None = None,
-    once_a_minute_for: str | None = None,
+    counted_for: str | None = None,
+    most_a_minute: int = 1,
     by: Caller,
 ) -> None:
     """Record a refused or invalid attempt in a transaction of its own, so that it survives the request's rollback.
 
     `code` is a code of `injections.reasons`. `details` may hold what came from outside; it is made recordable here.
-    Where anybody may try as often as he likes, `once_a_minute_for` says who is connected: his first attempt in each
-    minute is on record, so that nobody can fill the log.
+    Where anybody may try as often as he likes, `counted_for` says who is connected: of his attempts only the first few
+    in each minute are on record, so that nobody can fill the log.
     """
-    if once_a_minute_for is not None:
-        count = count_in_minute(action, who=once_a_minute_for)
-        if count is not None and count > 1:
+    if counted_for is not None:
+        count = count_in_minute(action, who=counted_for)
+        if count is not None and count > most_a_minute:
             return
     audit.append_refusal(
         Entry(

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
+from audit.entry import Subject
 from injections.callers import caller_of
 from injections.services.refusals import record_refusal
 
@@ -60,6 +61,7 @@ class WayBack:
     words: str
 
 
+_PRESSES_A_MINUTE = 20  # of all who come through one proxy and are not logged in
 _FIRST_PAGE = WayBack("/", "Go to the first page")
 _HOMES_OF = {
     "conversation_id": ("barge_panel", "Back to the call"),
@@ -117,6 +119,7 @@ def _login_address(back: str, *, has_ended: bool) -> str:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without a valid token. Recorded when somebody is logged in: it may be another site's doing."""
     if not request.user.is_authenticated:
+        record_press_of_nobody(request)
         return to_login(request) if getattr(request, "htmx", False) else trouble_page(request, _STALE_FORM)
     by = caller_of(request)
     record_refusal(
@@ -128,6 +131,22 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         by=by,
     )
     return trouble_page(request, _STALE_FORM)
+
+
+def record_press_of_nobody(request: HttpRequest) -> None:
+    """Record that Barge now was pressed by somebody who is not logged in, or no longer: an attempt to inject."""
+    match = request.resolver_match
+    if match is None or match.url_name != "barge_fire":
+        return
+    record_refusal(
+        action="barge.fire_refused",
+        code="not_permitted",
+        summary="Barge now was pressed by somebody who is not logged in, or no longer; nothing was played.",
+        subject=Subject(conversation_id=match.kwargs["conversation_id"]),
+        counted_for=request.META.get("REMOTE_ADDR", ""),
+        most_a_minute=_PRESSES_A_MINUTE,
+        by=caller_of(request),
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,4 +1,6 @@
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client, RequestFactory
@@ -27,6 +29,24 @@ def test_a_form_without_token_or_login_is_refused_without_filling_the_log(db: No
     client = Client(enforce_csrf_checks=True)
     assert client.post("/login/", {"username": "x", "password": "y"}).status_code == 403
     assert records("access.refused") == []
+
+
+def test_barge_now_pressed_by_nobody_is_an_attempt_on_record(db: None, settings: Any, tmp_path: Path):
+    settings.PORTAL_DATA_DIR = tmp_path
+    call_id = uuid4()
+    client = Client(enforce_csrf_checks=True)
+    assert client.post(f"/calls/{call_id}/fire/", {"token": "x"}).status_code == 403
+    (record,) = records("barge.fire_refused")
+    assert (record.conversation_id, record.actor_kind) == (call_id, "anonymous")
+    assert "nothing was played" in record.summary
+
+
+def test_nobody_fills_the_log_by_pressing_barge_now(db: None, settings: Any, tmp_path: Path):
+    settings.PORTAL_DATA_DIR = tmp_path
+    client = Client(enforce_csrf_checks=True)
+    for _ in range(50):
+        client.post(f"/calls/{uuid4()}/fire/")
+    assert 20 <= len(records("barge.fire_refused")) <= 40  # a minute may begin between two of them
 
 
 def test_an_expired_form_of_an_open_page_leads_to_the_login(db: None):
