@@ -38,7 +38,11 @@ _FAULTS = (
     services.NotRecorded,
     ImproperlyConfigured,
 )
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
+
+
+class AnchorFault(Exception):
+    """A checkpoint could not be kept outside the database."""
 
 
 class Sealer:
@@ -58,6 +62,7 @@ class Sealer:
         self._every_s = every_s
         self._beat_due = 0.0  # of the monotonic clock
         self._anchored = 0  # so far, by this process
+        self._anchor_told = 0.0  # when its fault is logged again
         self._unfit: set[str] = set()  # logged already
 
     def run(self) -> None:
@@ -67,18 +72,31 @@ class Sealer:
             try:
                 self.run_once()
                 self._stop.wait(self._every_s)
+            except AnchorFault as error:
+                # What cannot be kept elsewhere now is kept later; what is committed now is sealed now.
+                if time.monotonic() >= self._anchor_told:
+                    log.error("The audit log is sealed, but not anchored: %s", error)  # noqa: TRY400  one line says it
+                    self._anchor_told = time.monotonic() + HEARTBEAT_S
+                self._stop.wait(self._every_s)
             except _FAULTS as error:
-                _log.error("The audit log is not sealed: %s", " ".join(str(error).split()))
-                connection.close()
-                self._stop.wait(AFTER_A_FAULT_S)
+                log.error("The audit log is not sealed: %s", " ".join(str(error).split()))  # noqa: TRY400  as above
+                self._pause()
+            except Exception:
+                log.exception("The audit log is not sealed")
+                self._pause()
         connection.close()
+
+    def _pause(self) -> None:
+        connection.close()
+        self._stop.wait(AFTER_A_FAULT_S)
 
     def run_once(self) -> bool:
         """Do all that waits now; return False when another sealer is at it.
 
         Raises:
             signer.Refused, sealing.SealingFault, stored_tree.DamagedTree: the log is not as it was signed.
-            DatabaseError, OSError: database, key, state or anchor cannot be used.
+            DatabaseError, OSError: database, key or state cannot be used.
+            AnchorFault: all is sealed and signed, but not anchored.
         """
         with _turn(self._places) as is_mine:
             if not is_mine:
@@ -103,7 +121,7 @@ class Sealer:
         while not self._stop.is_set():
             batch = sealing.seal_batch(after=after)
             for record in set(batch.unfit) - self._unfit:
-                _log.error("The record %s does not fit its hash, and is not sealed", record)
+                log.error("The record %s does not fit its hash, and is not sealed", record)
             self._unfit |= set(batch.unfit)
             yield
             after = batch.last
@@ -123,9 +141,12 @@ class Sealer:
         signed = _signed_size()
         if signed == self._anchored:
             return
-        missing = AuditCheckpoint.objects.filter(size__gt=anchors.last_size(self._places.anchors))
-        rows = missing.order_by("size").values_list("note", "stored_at")
-        anchors.append(self._places.anchors, (anchors.line_of(*row) for row in rows.iterator()))
+        try:
+            missing = AuditCheckpoint.objects.filter(size__gt=anchors.last_size(self._places.anchors))
+            rows = missing.order_by("size").values_list("note", "stored_at")
+            anchors.append(self._places.anchors, (anchors.line_of(*row) for row in rows.iterator()))
+        except OSError as error:
+            raise AnchorFault(f"{self._places.anchors} cannot be written: {error.strerror}") from error
         self._anchored = signed
 
     def _beat(self) -> None:

@@ -305,6 +305,29 @@ def test_the_loop_goes_on_after_a_fault(record: Record, log_places: Places, capl
     assert not thread.is_alive()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_anchor_that_cannot_be_written_holds_up_no_sealing(
+    record: Record, log_places: Places, caplog: pytest.LogCaptureFixture
+):
+    record()
+    log_places.anchors.mkdir(parents=True)  # a folder where the file should be
+    stop = threading.Event()
+    thread = threading.Thread(target=Sealer(log_places, stop=stop, every_s=0.01).run, daemon=True)
+    thread.start()
+    _wait_for(AuditCheckpoint.objects.exists)
+    sealed = AuditLeaf.objects.count()
+    record()
+    _wait_for(lambda: AuditLeaf.objects.count() > sealed)
+    stop.set()
+    thread.join(30)
+    assert caplog.text.count("sealed, but not anchored") == 1
+    log_places.anchors.rmdir()
+    assert Sealer(log_places, stop=threading.Event()).run_once()
+    assert [found.size for found in _stored(log_places)] == [
+        found.size for found in _anchored(log_places) if found is not None
+    ]
+
+
 def _wait_for(is_so: Callable[[], bool]) -> None:
     for _ in range(600):
         if is_so():
@@ -326,7 +349,9 @@ def test_the_command_says_why_it_does_not_seal(record: Record, seal: Seal, log_p
     seal()
     shutil.rmtree(log_places.folder)
     record()
-    with pytest.raises(CommandError, match=r"Not sealed: the log has checkpoints, but .* is not there"):
+    with pytest.raises(
+        CommandError, match=r"Not sealed, or not anchored: the log has checkpoints, but .* is not there"
+    ):
         call_command("seal_audit", "--once")
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from audit import own_records, sealing, signer
 from audit.places import places
-from audit.sealer import Sealer
+from audit.sealer import AnchorFault, Sealer
 from audit.sealing import SealingFault
 from audit.stored_tree import DamagedTree
 
@@ -40,8 +40,8 @@ class Command(BaseCommand):
                     raise CommandError("Another sealer is at work.")
             else:
                 self._run()
-        except (signer.Refused, SealingFault, DamagedTree) as error:
-            raise CommandError(f"Not sealed: {error}.") from None
+        except (signer.Refused, SealingFault, DamagedTree, AnchorFault) as error:
+            raise CommandError(f"Not sealed, or not anchored: {error}.") from None
 
     def _run(self) -> None:
         stop = threading.Event()
