@@ -41,6 +41,8 @@ test: lint tests-sqlite tests-postgres tests-service  ## lint, types, layers, an
 # System checks want a whole configuration; this one points nowhere.
 lint tests-%: export GENESYS_CLIENT_ID ?= nobody
 lint tests-%: export GENESYS_CLIENT_SECRET ?= nothing
+lint tests-%: export GENESYS_API_URL ?= http://127.0.0.1:9
+lint tests-%: export GENESYS_LOGIN_URL ?= http://127.0.0.1:9
 
 lint: setup-dev types  ## style, layers, templates, configuration, migrations
 	@$(BIN)/ruff check .

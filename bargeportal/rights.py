@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from django.contrib.auth.models import Group, Permission
+from django.db import transaction
 from django.db.models import Q
 
 from injections.roles import Role
@@ -22,6 +23,7 @@ TABLES_OF_ROLE: Final[dict[Role, tuple[str, ...]]] = {
 }
 
 
+@transaction.atomic
 def seed_roles() -> None:
     """Make a group of each role that has none yet, and give each the rights that the program means it to have."""
     for role in Role:

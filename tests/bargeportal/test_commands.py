@@ -162,9 +162,10 @@ def test_an_account_that_is_there_is_not_made_an_administrator(monkeypatch: pyte
     assert roles_of(User.objects.get()) == set()
 
 
-def test_django_s_superuser_is_not_made() -> None:
+@pytest.mark.parametrize("options", [(), ("--noinput", "--username", "ada", "--email", "a@b.example")])
+def test_django_s_superuser_is_not_made(options: tuple[str, ...]) -> None:
     with pytest.raises(CommandError, match="create_admin NAME"):
-        run("createsuperuser")
+        run("createsuperuser", *options)
     assert not User.objects.exists()
 
 
