@@ -1,6 +1,6 @@
 """Why an injection was refused or failed: stable codes, each with a plain sentence and what to do.
 
-The codes are part of the HTTP API (docs: Refusal and failure codes); sentences may change, codes do not.
+The codes are part of the HTTP API: sentences may change, codes do not.
 """
 
 from dataclasses import dataclass

@@ -10,6 +10,7 @@ from injections.callers import Caller
 from injections.lifecycle import CANCELLABLE, ENDED, Status
 from injections.models import DispatchAttempt, InjectionRequest
 from injections.models.dispatch_attempt import AttemptOutcome
+from injections.reasons import PARTLY_HEARD
 from injections.roles import Action
 from injections.selectors import is_played_by_word
 from injections.web.moments import countdown
@@ -45,8 +46,6 @@ _WAITS_FOR: Final = {
     "breaker_open": "It waits: requests to Genesys Cloud are held back.",
     "rate_limited": "It waits: the platform takes no more requests for the moment.",
 }
-# With these codes a part of the recording may have been heard before it ended.
-_PARTLY_HEARD: Final = frozenset({"playback_failed", "call_ended", "cancelled_upstream"})
 _ATTEMPT_BADGES: Final = {
     AttemptOutcome.INTENDED: Badge("plain", "◔", "On its way"),
     AttemptOutcome.ACCEPTED: Badge("go", "✓", "Accepted"),
@@ -167,8 +166,8 @@ def _explanation(injection: InjectionRequest, status: Status) -> tuple[str, str]
             "The caller may have heard it, or may yet hear it. The portal never sends it a second time.",
         )
     if status == Status.UNCONFIRMED:
-        return what, "The caller has probably heard it."
-    if injection.reason_code in _PARTLY_HEARD:
+        return what, "The caller may have heard it."
+    if injection.reason_code in PARTLY_HEARD:
         return what, "A part of it may have been heard."
     return what, "Nothing was played. Agent and caller noticed nothing."
 
