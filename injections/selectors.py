@@ -34,10 +34,14 @@ _RECENTLY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """How old the portal's knowledge of the calls is. `age_s` is None when nothing was ever read."""
+    """How old the portal's knowledge of the calls is. `age_s` is None when nothing was ever read.
+
+    `heard_s`: how long ago the push channel gave a sign of life, None when it never did.
+    """
 
     age_s: float | None
     problem: str
+    heard_s: float | None = None
 
     @property
     def is_late(self) -> bool:
@@ -70,6 +74,15 @@ class Doubts:
     def count(self) -> int:
         """Return how many there are of both kinds."""
         return self.unknown + self.unconfirmed
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDoubt:
+    """What may have been heard in a call, and nobody knows. `is_audible`: it may be playing still."""
+
+    title: str
+    sent_at: datetime
+    is_audible: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +155,40 @@ def busy_conversations(*, among: Iterable[UUID] | None = None) -> frozenset[UUID
     return frozenset(rows.order_by().values_list("conversation_id", flat=True))
 
 
+def open_doubts(*, now: datetime, among: Iterable[UUID] | None = None) -> dict[UUID, OpenDoubt]:
+    """Return by conversation the last recording whose outcome nobody knows and nobody has settled.
+
+    Whoever asked for it, and in whatever queue: it tells of the call. Only the last day counts, which an index
+    answers; no call lasts longer.
+    """
+    rows = InjectionRequest.objects.filter(status=Status.UNKNOWN, requested_at__gte=now - _RECENTLY)
+    if among is not None:
+        rows = rows.filter(conversation_id__in=list(among))
+    return {
+        conversation_id: OpenDoubt(title or "A recording", sent_at or requested_at, is_audible)
+        for conversation_id, title, sent_at, requested_at, is_audible in rows.order_by(
+            "requested_at", "pk"
+        ).values_list("conversation_id", "clip__title", "sent_at", "requested_at", "occupies_call")
+    }
+
+
 def feed(*, now: datetime) -> Feed:
-    """Return how fresh the board is: the later of the last snapshot and the last sign of life counts."""
+    """Return how fresh the board is: only the last list of calls that was read vouches for it.
+
+    A push channel that lives says nothing of calls that cannot be read.
+    """
     state = FeedState.objects.filter(pk=1).first()
     if state is None:
         return Feed(age_s=None, problem="")
-    times = [at for at in (state.snapshot_at, state.heard_at) if at is not None]
-    age_s = max(0.0, (now - max(times)).total_seconds()) if times and state.snapshot_at is not None else None
-    return Feed(age_s=age_s, problem=state.problem)
+    return Feed(
+        age_s=_age_s(state.snapshot_at, now=now),
+        problem=state.problem,
+        heard_s=_age_s(state.heard_at, now=now),
+    )
+
+
+def _age_s(at: datetime | None, *, now: datetime) -> float | None:
+    return None if at is None else max(0.0, (now - at).total_seconds())
 
 
 def playable_clips(*, by: Caller) -> QuerySet[AudioClip]:

@@ -19,13 +19,16 @@ from injections.genesys.errors import ChannelLost, GenesysError, RateLimited
 from injections.genesys.notifications import listen
 from injections.genesys.types import LiveCallState
 from injections.models import LiveCall, Queue
-from injections.reasons import reason
 from injections.services.live_calls import forget_calls, keep_only, note_feed, store_calls
 
 log = logging.getLogger(__name__)
 SNAPSHOT_INTERVAL_S: Final = 6.0
 SILENCE_S: Final = 65.0  # two heartbeats missed
 RETRY_S: Final = 2.0
+_HOLDS: Final = {
+    "breaker_open": "Requests to Genesys Cloud are held back, so that calls are not read.",
+    "rate_limited": "The request limit is used up; calls are read again when it starts anew.",
+}
 _READERS: Final = 4  # detail reads at once when a snapshot finds calls that are new
 
 
@@ -44,6 +47,7 @@ class Watcher:
         self._missed_events = threading.Event()
         self._doubtful: set[UUID] = set()
         self._pages = 1  # of the last snapshot's list
+        self._problem = ""  # why the last snapshot could not be taken
         self._readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="detail")
 
     def run(self) -> None:
@@ -69,7 +73,7 @@ class Watcher:
         seen_at = timezone.now()
         hold = gate.ask(requests=self._pages, is_for_board=True)
         if hold is not None:
-            raise RateLimited(f"The board waits: {reason(hold.code).sentence}.", retry_after=hold.wait_s)
+            raise RateLimited(_HOLDS[hold.code], retry_after=hold.wait_s)
         activity = self._client.query_activity(queue_ids=_queue_ids())
         self._pages = 1 + len(activity.observations) // ACTIVITY_PAGE_SIZE
         present = {
@@ -122,8 +126,14 @@ class Watcher:
         try:
             self.take_snapshot()
         except GenesysError as error:
-            log.warning("no snapshot of live calls: %s", error)
-            note_feed(problem=str(error)[:300])
+            # What passes by itself needs nobody's doing.
+            problem = error.message if error.retryable else str(error)
+            if problem != self._problem:  # said once, not with every snapshot that fails alike
+                log.warning("no snapshot of live calls: %s", problem)
+            self._problem = problem
+            note_feed(problem=problem[:300])
+        else:
+            self._problem = ""
 
     def _follow(self) -> None:
         while not self._stop.is_set():

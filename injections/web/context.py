@@ -32,6 +32,7 @@ _SECTIONS = {
     "barge_arm": "live_calls",
     "barge_disarm": "live_calls",
     "barge_fire": "live_calls",
+    "barge_pressed": "live_calls",
     "injection": "injections",
     "injection_settle": "injections",
     "clip": "clips",

@@ -3,21 +3,31 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
 
-from injections import media, selectors
+from injections import gate, media, selectors
 from injections.callers import Caller
 from injections.models import AudioClip, InjectionRequest, LiveCall
 from injections.reasons import reason
 from injections.web.armed import Armed
 from injections.web.forms import LANGUAGES, REASONS, ArmForm
 from injections.web.plain_text import shown_name
-from injections.web.reason_words import remedy, why
+from injections.web.reason_words import WORDS, remedy, why
 from injections.web.results import may_cancel, story, wait_of
-from injections.web.verdicts import blocking, checklist
-from injections.web.words import length, masked_number, seconds_since, sentence, spoken, waveform_path
+from injections.web.standing import gate_checks, standing
+from injections.web.verdicts import Check, Seen, blocking, checklist, doubt_told, is_too_old
+from injections.web.words import (
+    cut_short,
+    length,
+    masked_number,
+    seconds_since,
+    sentence,
+    spoken,
+    waveform_path,
+)
 
 KEYS = 9  # the first nine recordings have a number key
 
@@ -30,6 +40,7 @@ class Choice:
     title: str
     key: str
     length: str
+    cut: str
     language: str
     waveform: str
     width: int
@@ -59,19 +70,46 @@ def notice_of(code: str) -> Notice:
     )
 
 
-def call_context(call: LiveCall, *, now: datetime) -> dict[str, Any]:
-    """Return heading and checklist of a call."""
-    is_busy = call.pk in selectors.busy_conversations(among=[call.pk])
-    checks = checklist(call, is_busy=is_busy, now=now)
+def seen_of(call: LiveCall, *, now: datetime) -> Seen:
+    """Return what the portal itself knows of `call`."""
+    return Seen(
+        now,
+        is_busy=call.pk in selectors.busy_conversations(among=[call.pk]),
+        doubt=selectors.open_doubts(now=now, among=[call.pk]).get(call.pk),
+        is_held_back=gate.view().is_open,
+    )
+
+
+def call_context(call: LiveCall, *, clip: AudioClip | None = None, now: datetime) -> dict[str, Any]:
+    """Return heading and checklist of a call; `clip` is the recording that is chosen, if any."""
+    seen = seen_of(call, now=now)
+    stands = standing(gate.view(), now=now, patience_s=settings.INJECT_DEADLINE_S)
+    checks = (
+        *checklist(call, seen),
+        _recording_check(clip),
+        *gate_checks(stands, selectors.feed(now=now), is_too_old=is_too_old(call, now=now)),
+    )
     return {
         "call": call,
-        "agent": shown_name(call.agent_name),
+        "doubt": None if seen.doubt is None else doubt_told(seen.doubt),
+        "agent": shown_name(call.agent_name) or "No agent yet",
         "conversation_id": call.pk,
         "caller_number": masked_number(call.caller),
         "connected_for": spoken(seconds_since(call.connected_at, now=now)) if call.connected_at else "",
         "checks": checks,
         "blocked_by": blocking(checks),
     }
+
+
+def _recording_check(clip: AudioClip | None) -> Check:
+    if clip is None:
+        return Check("open", "Recording to be chosen")
+    if not clip.is_playable:
+        return Check("stop", WORDS["clip_not_approved"], "", remedy("clip_not_approved"), "clip_not_approved")
+    cut = cut_short(clip.duration_ms)
+    if cut:
+        return Check("caution", "Recording is approved, but cut off", cut)
+    return Check("go", "Recording is approved", length(clip.duration_ms))
 
 
 def form_context(
@@ -90,9 +128,10 @@ def form_context(
     chosen = _chosen(form, armed)
     errors = {} if form is None else {name: next(iter(messages)) for name, messages in form.errors.items()}
     errors_told = list(dict.fromkeys(errors.values()))  # two fields may say the same
-    context = call_context(call, now=timezone.now())
+    context = call_context(call, clip=chosen_clip(chosen["clip"]), now=timezone.now())
     return context | {
         "panel_state": "form",
+        "panel_title": context["agent"],
         "focus": "title" if focus == "arm" and context["blocked_by"] else focus,
         "choices": _choices(selectors.playable_clips(by=by), chosen=str(chosen["clip"])),
         "chosen": chosen,
@@ -107,23 +146,29 @@ def armed_context(call: LiveCall, *, armed: Armed, token: str, clip: AudioClip) 
     """Return the armed panel: everything agreed in one sentence, and how long it stays dangerous."""
     now = timezone.now()
     safe_at = now + timedelta(seconds=settings.INJECT_ARMED_S)
-    return call_context(call, now=now) | {
+    return call_context(call, clip=clip, now=now) | {
         "panel_state": "armed",
+        "panel_title": f"Armed: {shown_name(call.agent_name)}",
         "armed": armed,
         "armed_version": armed.seen_version,
         "token": token,
         "clip_title": shown_name(clip.title),
         "clip_length": spoken(max(1, round(armed.max_duration_ms / 1000))),
+        "clip_cut": cut_short(clip.duration_ms),
         "first_name": (shown_name(call.agent_name).split() or ["the agent"])[0],
         "armed_s": settings.INJECT_ARMED_S,
         "safe_at": safe_at,
     }
 
 
-def result_context(injection: InjectionRequest, *, by: Caller) -> dict[str, Any]:
+def result_context(
+    injection: InjectionRequest, *, notice: Notice | None = None, by: Caller
+) -> dict[str, Any]:
     """Return what became of an injection."""
     return {
         "panel_state": "result",
+        "panel_title": f"Barge into {shown_name(injection.agent_name) or 'a call'}",
+        "notice": notice,
         "injection": injection,
         "conversation_id": injection.conversation_id,
         "story": story(injection),
@@ -134,7 +179,15 @@ def result_context(injection: InjectionRequest, *, by: Caller) -> dict[str, Any]
 
 def gone_context() -> dict[str, Any]:
     """Return the panel of a call that is not there, or no longer."""
-    return {"panel_state": "gone", "call": None, "focus": "title"}
+    return {"panel_state": "gone", "panel_title": "Call has ended", "call": None, "focus": "title"}
+
+
+def chosen_clip(clip_id: str) -> AudioClip | None:
+    """Return the recording that a page names as chosen; None for none, and for what is no id."""
+    try:
+        return AudioClip.objects.filter(pk=UUID(clip_id)).first()
+    except ValueError:
+        return None
 
 
 def _chosen(form: ArmForm | None, armed: Armed | None) -> dict[str, Any]:
@@ -160,6 +213,7 @@ def _choices(clips: Any, *, chosen: str) -> list[Choice]:
             title=shown_name(clip.title),
             key=str(place) if place <= KEYS else "",
             length=length(clip.duration_ms),
+            cut=cut_short(clip.duration_ms),
             language=LANGUAGES.get(clip.language, clip.language),
             waveform=waveform_path(clip.waveform),
             width=max(1, len(clip.waveform)) * 2,

@@ -16,13 +16,14 @@ _ASK_FOR_CONSENT: Final = (
 WORDS: Final = {
     "call_not_active": "Call is not active",
     "call_busy": "A recording is playing or due",
-    "agent_not_connected": "Agent is not connected",
+    "agent_not_connected": "The agent has not answered yet",
     "participant_not_in_call": "The agent is no longer in this call",
     "attributes_missing": _NO_CONSENT,
     "consent_missing": _NO_CONSENT,
     "consent_denied": "Agent declined",
     "consent_withdrawn": "Consent withdrawn",
     "on_hold": "The caller is on hold",
+    "clip_not_approved": "The recording is not approved, or no longer",
     "secure_pause": "Card data is being taken",
     "breaker_open": "Requests to Genesys Cloud are held back",
 }

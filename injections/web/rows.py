@@ -12,7 +12,7 @@ from injections import selectors
 from injections.callers import Caller
 from injections.models import LiveCall
 from injections.web.plain_text import shown_name
-from injections.web.verdicts import STATE_WORDS, Badge, is_stale, state_badge, state_code, verdict
+from injections.web.verdicts import STATE_WORDS, Badge, Seen, is_stale, state_badge, state_code, verdict
 from injections.web.words import clock, masked_number, seconds_since
 
 SORTS: Final = {
@@ -82,14 +82,15 @@ class Board:
     total: int
 
 
-def board(*, narrowed: BoardFilter, now: datetime, by: Caller) -> Board:
-    """Return this supervisor's calls, filtered and sorted.
+def board(*, narrowed: BoardFilter, is_held_back: bool = False, now: datetime, by: Caller) -> Board:
+    """Return this supervisor's calls, filtered and sorted; `is_held_back`: requests are, so that no call is read.
 
     Filtering works on what is shown: nobody can find out a masked digit by searching for it.
     """
     busy = selectors.busy_conversations()
+    doubts = selectors.open_doubts(now=now)
     rows = [
-        _row(call, is_busy=call.pk in busy, now=now)
+        _row(call, Seen(now, call.pk in busy, doubts.get(call.pk), is_held_back))
         for call in selectors.live_calls(by=by)
         if narrowed.queue is None or call.queue_id == narrowed.queue
     ]
@@ -100,8 +101,9 @@ def board(*, narrowed: BoardFilter, now: datetime, by: Caller) -> Board:
     return Board(rows=shown, total=total)
 
 
-def _row(call: LiveCall, *, is_busy: bool, now: datetime) -> Row:
-    code = state_code(call, is_busy=is_busy)
+def _row(call: LiveCall, known: Seen) -> Row:
+    now = known.now
+    code = state_code(call, known)
     running_s = seconds_since(call.connected_at, now=now)
     return Row(
         id=str(call.pk),
@@ -110,7 +112,7 @@ def _row(call: LiveCall, *, is_busy: bool, now: datetime) -> Row:
         caller=masked_number(call.caller),
         state_code=code,
         state=state_badge(code),
-        verdict=verdict(call, is_busy=is_busy, now=now),
+        verdict=verdict(call, known),
         since="" if call.connected_at is None else str(int(call.connected_at.timestamp())),
         running="–" if call.connected_at is None else clock(running_s),
         seen=str(int(call.seen_at.timestamp())),

@@ -10,9 +10,10 @@ from django.utils.safestring import SafeString
 
 from injections.gate import BREAKER_INTERVAL_S, REQUESTS_A_TRY, GateView
 from injections.selectors import Feed
+from injections.services.admission import OLDEST_VIEW
 from injections.web.moments import clock_time, countdown
 from injections.web.plain_text import shown_name
-from injections.web.verdicts import Badge
+from injections.web.verdicts import Badge, Check
 from injections.web.words import spoken
 
 BADGES: Final = {
@@ -85,13 +86,22 @@ class Standing:
         return countdown(self.resets_at, now=self.now)
 
     @property
+    def patience(self) -> SafeString:
+        """How long a barge waits while requests are held back."""
+        return format_html(
+            "A barge now waits: it is tried every {} s, for {} s at most; then it is given up and not played.",
+            int(BREAKER_INTERVAL_S),
+            self.patience_s,
+        )
+
+    @property
     def meaning(self) -> SafeString:
         """What a barge would do now, and for how long."""
         if self.is_breaker_open:
             return format_html(
-                "A barge now waits: it is tried every {} s, for {} s at most; then it is given up and not played.",
-                int(BREAKER_INTERVAL_S),
-                self.patience_s,
+                "{} Calls are not read meanwhile: one that was not heard of for {} s cannot be barged.",
+                self.patience,
+                int(OLDEST_VIEW.total_seconds()),
             )
         if self.code != "spent":
             return SafeString()
@@ -119,6 +129,37 @@ def standing(view: GateView, *, now: datetime, patience_s: int) -> Standing:
     )
 
 
+def gate_checks(stands: Standing, feed: Feed, *, is_too_old: bool) -> tuple[Check, Check]:
+    """Return the lines of a checklist that tell whether a barge would go out now; neither forbids it.
+
+    `is_too_old`: nobody may decide about the call by what is known of it.
+    """
+    return _platform_check(stands, feed, is_too_old=is_too_old), _budget_check(stands)
+
+
+def _platform_check(stands: Standing, feed: Feed, *, is_too_old: bool) -> Check:
+    if stands.is_breaker_open:
+        meaning = "No barge into this call can be asked for until they are let through."
+        return Check("caution", stands.what, remedy=meaning if is_too_old else stands.patience)
+    if stands.code == "blind":
+        return Check(
+            "caution",
+            "Not known whether requests are held back",
+            remedy="They go out as if nothing held them back.",
+        )
+    if feed.is_late:
+        return Check("caution", "Genesys Cloud does not answer as it should", remedy=feed.problem)
+    return Check("go", "Genesys Cloud answers")
+
+
+def _budget_check(stands: Standing) -> Check:
+    if stands.code == "blind":
+        return Check("caution", stands.budget)
+    if stands.code == "spent":
+        return Check("caution", stands.what, remedy=stands.meaning)
+    return Check("go", "Request limit leaves room", f"{stands.left} left")
+
+
 def mood(stands: Standing, feed: Feed) -> str:
     """Return one word for the whole of it, which changes when what a person may do has changed."""
     return f"{stands.code}-late" if feed.is_late else stands.code
@@ -126,7 +167,8 @@ def mood(stands: Standing, feed: Feed) -> str:
 
 def digest(stands: Standing, feed: Feed) -> str:
     """Return a short word that changes when anything that the strip shows has changed."""
-    shown = (mood(stands, feed), stands.since, stands.by, stands.left, stands.allowed)
+    problem = feed.problem if feed.is_late else ""
+    shown = (mood(stands, feed), problem, stands.since, stands.by, stands.left, stands.allowed)
     resets_s = int(stands.resets_at.timestamp()) if stands.code == "spent" else 0
     return f"{zlib.crc32(repr((shown, resets_s)).encode()):x}"
 

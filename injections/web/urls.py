@@ -25,6 +25,7 @@ urlpatterns = [
     path("calls/<uuid:conversation_id>/arm/", barge.barge_arm, name="barge_arm"),
     path("calls/<uuid:conversation_id>/disarm/", barge.barge_disarm, name="barge_disarm"),
     path("calls/<uuid:conversation_id>/fire/", barge.barge_fire, name="barge_fire"),
+    path("calls/<uuid:conversation_id>/pressed/", barge.barge_pressed, name="barge_pressed"),
     path("injections/", injections.injections, name="injections"),
     path("injections/doubts/", injections.doubts, name="doubts"),
     path("injections/<uuid:injection_id>/", injections.injection, name="injection"),

@@ -14,8 +14,12 @@ from injections.web.words import seconds_since, spoken
 _LATE_S: Final = 5  # a due injection that nobody took up by then means that no worker runs
 _LATE_EVENT_S: Final = 60  # likewise an event for QA that nobody tried to deliver
 _UNCONFIRMED_S: Final = 300  # a worker asks for the registration each minute
+_SILENT_S: Final = 75  # the watcher opens another push channel after 65 s without a sign of life
 _SCARCE: Final = 0.1
-
+_READ_AGAIN: Final = (
+    "It is asked again every few seconds. If it lasts, see what Genesys Cloud says of itself, and whether this "
+    "machine reaches it."
+)
 _GO: Final = ("go", "✓")
 _CAUTION: Final = ("caution", "–")
 _STOP: Final = ("stop", "✕")
@@ -37,8 +41,8 @@ class Line:
 def lines(summary: StatusSummary, stands: Standing, *, now: datetime) -> list[Line]:
     """Return every part, what a barge depends on first."""
     return [
-        _connection(summary.feed),
-        _watcher(summary),
+        _connection(summary.feed, stands),
+        _watcher(summary, stands),
         _breaker(stands),
         _budget(stands),
         _queue(summary, now=now),
@@ -69,12 +73,20 @@ def _line(
     return Line(name, Badge(hue, shape, badge), words, remedy, page)
 
 
-def _connection(feed: Feed) -> Line:
+def _connection(feed: Feed, stands: Standing) -> Line:
     name = "Genesys Cloud"
-    if feed.problem:
+    if stands.code == "forced":
+        return _line(name, _PLAIN, "Not asked", stands.what, "See “Requests to Genesys” below.")
+    if stands.code == "open":
         return _line(
-            name, _STOP, "Trouble", feed.problem, "Check network and credentials of the OAuth client."
+            name,
+            _STOP,
+            "Failing",
+            stands.what,
+            "Nothing: a trial request is made every few seconds by itself.",
         )
+    if feed.problem:
+        return _line(name, _STOP, "Trouble", feed.problem, _READ_AGAIN)
     if feed.age_s is None:
         return _line(
             name,
@@ -83,25 +95,36 @@ def _connection(feed: Feed) -> Line:
             "Nothing has been read from the platform since the start.",
             "Wait some seconds. If it stays, see whether the call watcher runs.",
         )
-    heard = f"Last heard {spoken(feed.age_s)} ago."
+    read = f"Calls were last read {spoken(feed.age_s)} ago."
     if feed.is_late:
-        return _line(name, _CAUTION, "Silent", heard, "See whether the call watcher runs.")
-    return _line(name, _GO, "Connected", heard)
+        return _line(name, _CAUTION, "Silent", read, "See whether the call watcher runs.")
+    return _line(name, _GO, "Connected", read)
 
 
-def _watcher(summary: StatusSummary) -> Line:
-    name = "Call watcher"
+def _watcher(summary: StatusSummary, stands: Standing) -> Line:
+    name, feed = "Call watcher", summary.feed
     calls = f"{summary.live_calls} live call{'' if summary.live_calls == 1 else 's'} known."
-    if summary.feed.age_s is None:
+    if feed.age_s is None:
         return _line(name, _CAUTION, "No snapshot", f"It has taken none yet. {calls}", "See whether it runs.")
-    age = f"What the board shows is {spoken(summary.feed.age_s)} old. {calls}"
-    if summary.feed.is_late:
+    age = f"What the board shows is {spoken(feed.age_s)} old. {calls}"
+    if stands.is_breaker_open:
+        return _line(name, _PLAIN, "Not reading", f"Calls are not read while requests are held back. {age}")
+    if feed.is_late:
         return _line(
             name,
             _CAUTION,
             "Behind",
             f"The board may be out of date. {age}",
-            "See whether it runs. Supervisors see the age of every call, and barges are checked anew in any case.",
+            f"{'It cannot read: see Genesys Cloud above.' if feed.problem else 'See whether it runs.'} "
+            "Supervisors see the age of every call, and barges are checked anew in any case.",
+        )
+    if feed.heard_s is None or feed.heard_s > _SILENT_S:
+        return _line(
+            name,
+            _CAUTION,
+            "Slow",
+            f"Changes are not pushed to it: the board is read anew every few seconds. {age}",
+            "Nothing: it opens another channel by itself.",
         )
     return _line(name, _GO, "Live", age)
 

@@ -1,9 +1,12 @@
 """How numbers, times and telephone numbers are written for people. Pure."""
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+
+from injections.genesys.payload import MAX_DURATION_MS
 
 _MASK: Final = "•••"
 _NOT_A_DIGIT: Final = re.compile(r"\D")
@@ -44,6 +47,13 @@ def length(milliseconds: int) -> str:
     """Return the length of a recording as 0:07; never 0:00 for something that can be heard."""
     minutes, seconds = divmod(max(1, round(milliseconds / 1000)), 60)
     return f"{minutes}:{seconds:02}"
+
+
+def cut_short(milliseconds: int) -> str:
+    """Return "the first 30 s of 40 s" for a recording that is longer than may be played, else nothing."""
+    if milliseconds <= MAX_DURATION_MS:
+        return ""
+    return f"the first {spoken(MAX_DURATION_MS / 1000)} of {spoken(math.ceil(milliseconds / 1000))}"
 
 
 def milliseconds(value: float | None) -> str:

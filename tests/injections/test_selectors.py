@@ -25,6 +25,7 @@ from tests.injections.conftest import caller_for
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LOST = {"reason_code": "outcome_unknown", "error": "the answer was lost"}
 
 
 def somebody(role: Role, *queues: Any) -> Caller:
@@ -73,9 +74,38 @@ def test_a_feed_is_late_after_ten_seconds(age_s: int, is_late: bool):
     assert selectors.feed(now=NOW).is_late is is_late
 
 
-def test_a_word_from_the_channel_keeps_the_feed_live_between_snapshots():
+def test_a_channel_that_lives_does_not_vouch_for_calls_that_cannot_be_read():
     FeedState.objects.create(snapshot_at=NOW - timedelta(seconds=14), heard_at=NOW)
-    assert not selectors.feed(now=NOW).is_late
+    feed = selectors.feed(now=NOW)
+    assert feed.is_late
+    assert feed.heard_s == 0
+
+
+def test_the_last_doubt_of_each_call_is_found_whoever_asked():
+    older = InjectionFactory(
+        status=Status.UNKNOWN, due_at=None, requested_at=NOW - timedelta(minutes=9), **LOST
+    )
+    newer = InjectionFactory(
+        status=Status.UNKNOWN,
+        due_at=None,
+        requested_at=NOW - timedelta(minutes=1),
+        conversation_id=older.conversation_id,
+        occupies_call=False,
+        clip__title="Disclosure",
+        **LOST,
+    )
+    InjectionFactory(requested_at=NOW)
+    found = selectors.open_doubts(now=NOW)
+    assert set(found) == {newer.conversation_id}
+    assert found[newer.conversation_id] == selectors.OpenDoubt(
+        "Disclosure", newer.requested_at, is_audible=False
+    )
+    assert selectors.open_doubts(now=NOW, among=[uuid.uuid4()]) == {}
+
+
+def test_a_doubt_that_somebody_settled_is_none():
+    InjectionFactory(status=Status.COMPLETED, due_at=None, requested_at=NOW)
+    assert selectors.open_doubts(now=NOW) == {}
 
 
 def test_recordings_stand_in_the_order_of_their_approval():

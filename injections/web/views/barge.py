@@ -29,14 +29,17 @@ from injections.web.panel import (
     Notice,
     armed_context,
     call_context,
+    chosen_clip,
     form_context,
     gone_context,
     notice_of,
     result_context,
+    seen_of,
 )
 from injections.web.verdicts import blocking, checklist
 from injections.web.views.calls import board_context
 
+_ON_ITS_WAY_S = 2  # a press that was taken in the last armed moment may not be in the table yet
 _STOP_POLLING = 286  # htmx: take this, and do not ask again
 
 
@@ -61,7 +64,9 @@ def barge_facts(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     call = selectors.live_call(conversation_id=conversation_id, by=caller_of(request))
     if call is None:
         return render(request, "calls/board.html#facts", gone_context() | {"focus": ""}, status=_STOP_POLLING)
-    context = call_context(call, now=timezone.now()) | {"armed_version": request.GET.get("armed", "")}
+    clip = chosen_clip(request.GET.get("clip", ""))
+    context = call_context(call, clip=clip, now=timezone.now())
+    context |= {"armed_version": request.GET.get("armed", "")}
     return render(request, "calls/board.html#facts", context)
 
 
@@ -103,6 +108,28 @@ def barge_disarm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     notice = None if armed is None else _SAFE_AGAIN if "ran_out" in request.POST else _CANCELLED
     context = form_context(call, armed=armed, notice=notice, focus="arm", by=caller)
     return _page(request, conversation_id, context, by=caller)
+
+
+@only("POST")
+@requires(Action.BARGE)
+def barge_pressed(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Tell what became of a press of Barge now whose answer was lost; 204 as long as it may still arrive."""
+    caller = caller_of(request)
+    armed: Armed | None = None
+    with suppress(NotArmed):
+        armed = _armed(request, conversation_id, by=caller)
+    done = None if armed is None else selectors.injection_by_key(key=armed.key, by=caller)
+    if done is not None:
+        return _show(request, done, notice=_ARRIVED, by=caller)
+    if armed is not None and not _can_no_longer_arrive(request.POST["token"]):
+        return HttpResponse(status=204)
+    call = selectors.live_call(conversation_id=conversation_id, by=caller)
+    context = gone_context() if call is None else form_context(call, armed=armed, by=caller)
+    return _page(request, conversation_id, context | {"notice": _NOT_ARRIVED}, by=caller)
+
+
+def _can_no_longer_arrive(token: str) -> bool:
+    return is_safe_again(token, armed_s=settings.INJECT_ARMED_S + _ON_ITS_WAY_S)
 
 
 def _records_ended_sessions(view: View[[UUID]]) -> View[[UUID]]:
@@ -170,12 +197,14 @@ def _asked_injection(request: HttpRequest, conversation_id: UUID, *, by: Caller)
     return found if found is not None and found.conversation_id == conversation_id else None
 
 
-def _show(request: HttpRequest, done: InjectionRequest, *, by: Caller) -> HttpResponse:
+def _show(
+    request: HttpRequest, done: InjectionRequest, *, notice: Notice | None = None, by: Caller
+) -> HttpResponse:
     """Lead to the address of the result, so that a reload shows it again and sends nothing."""
     address = f"{reverse('barge_panel', args=[done.conversation_id])}?{urlencode({'injection': done.pk})}"
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(address)
-    response = _page(request, done.conversation_id, result_context(done, by=by), by=by)
+    response = _page(request, done.conversation_id, result_context(done, notice=notice, by=by), by=by)
     response["HX-Push-Url"] = address
     return response
 
@@ -203,8 +232,7 @@ def _code_of_errors(form: ArmForm) -> str:
 
 def _objection(call: LiveCall, form: ArmForm) -> str:
     """Return the code of what forbids arming, or an empty string."""
-    is_busy = call.pk in selectors.busy_conversations(among=[call.pk])
-    against = blocking(checklist(call, is_busy=is_busy, now=timezone.now()))
+    against = blocking(checklist(call, seen_of(call, now=timezone.now())))
     if against is not None:
         return against.code
     is_same = (
@@ -254,6 +282,17 @@ _SAFE_AGAIN = Notice(
     is_calm=True,
 )
 _CANCELLED = Notice(what="Cancelled.", meaning="Nothing was played.", remedy="", is_calm=True)
+_ARRIVED = Notice(
+    what="Your press arrived.",
+    meaning="Only the answer to it was lost: it counts once, and this is what became of it.",
+    remedy="",
+    is_calm=True,
+)
+_NOT_ARRIVED = Notice(
+    what="Your press of Barge now did not arrive.",
+    meaning="Nothing was played.",
+    remedy="If it still fits the call, arm again.",
+)
 _LATE = Notice(
     what="You pressed Barge now after the armed time had run out.",
     meaning="Nothing was played.",

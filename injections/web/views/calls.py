@@ -61,6 +61,7 @@ def live_calls_rows(request: HttpRequest) -> HttpResponse:
 def board_context(request: HttpRequest, *, by: Caller) -> dict[str, Any]:
     """Return what the board's template needs, with or without a panel beside it."""
     form = BoardFilterForm(request.GET, queues=selectors.queues(by=by))
+    stands = Portal(request).standing
     narrowed = form.narrowed()
     stamp = _stamp(
         request, by=by
@@ -69,7 +70,7 @@ def board_context(request: HttpRequest, *, by: Caller) -> dict[str, Any]:
         "stamp": stamp,
         "filters": form,
         "narrowed": narrowed,
-        "board": board(narrowed=narrowed, now=timezone.now(), by=by),
+        "board": board(narrowed=narrowed, is_held_back=stands.is_breaker_open, now=timezone.now(), by=by),
         # The rows print their addresses from these two: resolving each by name would cost more than the rest of a row.
         "calls_at": reverse("barge_panel", args=[_NOBODY]).removesuffix(f"{_NOBODY}/"),
         "query": narrowed.query,
@@ -85,9 +86,10 @@ def _stamp(request: HttpRequest, *, by: Caller) -> str:
     stale = sum(at < shown.now - STALE_AFTER for _, at in seen)
     asked = [request.GET.get(name, "") for name in BoardFilterForm.base_fields]
     busy = sorted(selectors.busy_conversations())
+    doubts = sorted(selectors.open_doubts(now=shown.now))
     feed = (shown.feed.is_late, shown.feed.problem)
     held = (shown.strip_mood, shown.standing.since)
-    return f"{zlib.crc32(repr((seen, stale, asked, busy, feed, held)).encode()):x}"
+    return f"{zlib.crc32(repr((seen, stale, asked, busy, doubts, feed, held)).encode()):x}"
 
 
 def _address(request: HttpRequest, query: str) -> str:

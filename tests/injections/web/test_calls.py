@@ -102,7 +102,7 @@ def test_a_poll_that_finds_nothing_new_reads_no_row(
     supervisor: Client, call: LiveCall, django_assert_max_num_queries: Any
 ):
     stamp = stamp_of(supervisor)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         poll(supervisor, stamp)
 
 
@@ -111,6 +111,13 @@ CHANGES: dict[str, Callable[[LiveCall], Any]] = {
     "ended": lambda call: call.delete(),
     "begun": lambda call: LiveCallFactory(queue=call.queue),
     "ours is due": lambda call: InjectionFactory(conversation_id=call.pk),
+    "in doubt": lambda call: InjectionFactory(
+        conversation_id=call.pk,
+        status="unknown",
+        occupies_call=False,
+        reason_code="outcome_unknown",
+        error="lost",
+    ),
     "stale": lambda call: LiveCall.objects.update(seen_at=timezone.now() - timedelta(seconds=11)),
     "behind": lambda call: FeedState.objects.update(problem="rejected"),
     "held back": lambda call: put_gate(BreakerState(opened_at=1.0)),

@@ -108,5 +108,5 @@ def test_a_board_of_any_size_takes_the_same_few_queries(
     shown: Any, cards: Queue, django_assert_max_num_queries: Any
 ):
     LiveCallFactory.create_batch(30, queue=cards)
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         shown()

@@ -33,7 +33,7 @@ def test_a_portal_that_just_began_says_what_it_waits_for(admin: Client):
 
 def test_trouble_with_the_platform_is_shown_with_what_to_do(admin: Client):
     FeedState.objects.create(snapshot_at=timezone.now(), problem="The client was rejected.")
-    assert said(admin, "Genesys Cloud").startswith("Trouble: The client was rejected. Check network")
+    assert said(admin, "Genesys Cloud").startswith("Trouble: The client was rejected. It is asked again")
 
 
 def test_a_silent_watcher_is_shown_as_behind(admin: Client):

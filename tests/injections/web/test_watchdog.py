@@ -13,7 +13,7 @@ from injections.web.watchdog import Line, lines
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WELL = StatusSummary(
-    feed=Feed(age_s=1.0, problem=""),
+    feed=Feed(age_s=1.0, problem="", heard_s=12.0),
     live_calls=40,
     waiting=0,
     oldest_due_at=None,
@@ -44,6 +44,15 @@ TROUBLES: list[tuple[str, dict[str, Any], str, str]] = [
     ("Genesys Cloud", {"feed": Feed(None, "")}, "caution", "Not heard yet"),
     ("Genesys Cloud", {"feed": Feed(90.0, "")}, "caution", "Silent"),
     ("Genesys Cloud", {"feed": Feed(1.0, "rejected")}, "stop", "Trouble"),
+    ("Call watcher", {"feed": Feed(1.0, "", heard_s=90.0)}, "caution", "Slow"),
+    ("Call watcher", {"feed": Feed(1.0, "")}, "caution", "Slow"),
+    ("Genesys Cloud", {"gate": replace(CLEAR, is_open=True, opened_at=SINCE)}, "stop", "Failing"),
+    (
+        "Genesys Cloud",
+        {"gate": replace(CLEAR, is_open=True, opened_at=SINCE, forced_by="Ada")},
+        "plain",
+        "Not asked",
+    ),
     ("Call watcher", {"feed": Feed(None, "")}, "caution", "No snapshot"),
     ("Call watcher", {"feed": Feed(90.0, "")}, "caution", "Behind"),
     ("Requests to Genesys", {"gate": replace(CLEAR, is_open=True, opened_at=SINCE)}, "stop", "Held back"),
@@ -97,3 +106,18 @@ def test_an_open_breaker_says_since_when():
 def test_a_breaker_opened_by_a_name_with_markup_stays_text():
     line = told("Requests to Genesys", replace(CLEAR, is_open=True, opened_at=SINCE, forced_by="<b>x"))
     assert "&lt;b&gt;x holds" in line.words
+
+
+def test_what_an_administrator_holds_back_is_laid_to_nobody_else():
+    held = replace(CLEAR, is_open=True, opened_at=SINCE, forced_by="Ada Lovelace")
+    feed = Feed(40.0, "Requests to Genesys Cloud are held back.", heard_s=12.0)
+    platform, watcher = told("Genesys Cloud", held, feed=feed), told("Call watcher", held, feed=feed)
+    assert "Ada Lovelace holds every request" in platform.words
+    assert "credentials" not in platform.remedy
+    assert (watcher.badge.hue, watcher.badge.words) == ("plain", "Not reading")
+
+
+def test_calls_that_cannot_be_read_are_not_shown_as_live():
+    feed = Feed(60.0, "The platform is overloaded or under maintenance.", heard_s=1.0)
+    assert told("Call watcher", feed=feed).badge.hue == "caution"
+    assert "see Genesys Cloud above" in told("Call watcher", feed=feed).remedy

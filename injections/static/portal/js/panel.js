@@ -3,6 +3,7 @@
   const REPEAT_GUARD_MS = 400;
   let armedAt = 0;
   let ticking = 0;
+  let asking = 0;
   let sound = null;
   let playing = null;
 
@@ -39,7 +40,7 @@
   function followFacts() {
     const facts = document.getElementById("facts");
     if (!facts) return;
-    followArm(facts.dataset.blocked.trim());
+    followArm(window.portal.isCutOff() ? "the portal does not answer" : facts.dataset.blocked.trim());
     const stopped = facts.dataset.changed || facts.dataset.blocked.trim();
     if (stopped) switchFireOff(`${stopped}. Look again, and decide anew.`);
   }
@@ -106,6 +107,46 @@
     ticking = setInterval(tick, 250);
   }
 
+  // --- Pressed: no longer armed, and nothing is safe, until an answer is there -------------------
+  function showInstead(word) {
+    clearInterval(ticking);
+    document.getElementById("armed-word").textContent = word;
+    for (const id of ["countdown", "span"]) document.getElementById(id).hidden = true;
+    panel().classList.add("is-sending");
+  }
+
+  document.addEventListener("htmx:beforeSend", (event) => {
+    if (!isFire(event)) return;
+    showInstead("Sending …");
+    window.portal.announce("Sending.");
+  });
+
+  // The answer was lost: what became of the press is found out by its key. Nothing is sent again.
+  function lose(event) {
+    const isOurFault = event.type === "htmx:responseError" && event.detail.xhr.status < 500;
+    if (!isFire(event) || isOurFault || !document.getElementById("pressed")) return;
+    showInstead("No answer yet");
+    for (const id of ["fire", "disarm"]) document.getElementById(id).disabled = true;
+    const told = document.getElementById("fire-why");
+    told.textContent = "The answer to Barge now was lost. The portal is asked whether your press arrived; nothing is sent again.";
+    told.hidden = false;
+    window.portal.announce(told.textContent);
+    clearInterval(asking);
+    asking = setInterval(ask, 1000);
+  }
+
+  function ask() {
+    const pressed = document.getElementById("pressed");
+    if (pressed) htmx.trigger(pressed, "lost");
+    else clearInterval(asking);
+  }
+
+  const isFire = (event) => event.detail.requestConfig?.path.endsWith("/fire/");
+  for (const type of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    // Only afterwards: htmx gives the buttons back when a request has ended.
+    document.addEventListener(type, (event) => setTimeout(() => lose(event)));
+  }
+
   function refresh() {
     for (const link of document.querySelectorAll("[data-play]")) {
       link.setAttribute("role", "button");
@@ -115,7 +156,10 @@
   }
 
   // --- Events -------------------------------------------------------------------------------------
+  document.addEventListener("line-changed", followFacts);
+
   document.addEventListener("htmx:load", (event) => {
+    if (event.detail.elt.id === "panel") document.title = `${event.detail.elt.dataset.title} · Barge Portal`;
     if (event.detail.elt.id === "panel" || event.detail.elt === document.body) {
       stop();
       refresh();
@@ -141,7 +185,11 @@
   }, true);
 
   for (const type of ["input", "change"]) {
-    document.addEventListener(type, (event) => event.target.closest?.("#arm") && followFacts());
+    document.addEventListener(type, (event) => {
+      if (!event.target.closest?.("#arm")) return;
+      followFacts();
+      if (type === "change" && event.target.name === "clip") htmx.trigger("#facts", "call-changed");
+    });
   }
 
   document.addEventListener("submit", (event) => {
@@ -175,7 +223,7 @@
         event.preventDefault();
         radio.checked = true;
         radio.focus();
-        followFacts();
+        radio.dispatchEvent(new Event("change", { bubbles: true }));
         window.portal.announce(radio.closest(".clip").querySelector(".title").textContent);
       }
     }

@@ -66,18 +66,20 @@
     notice.replaceChildren(box);
   }
 
-  const BY_ITSELF = new Set([undefined, "wake", "call-changed", "gate-changed"]);
+  const BY_ITSELF = new Set([undefined, "wake", "call-changed", "gate-changed", "lost"]);
   const isPoll = (event) => BY_ITSELF.has(event.detail.requestConfig?.triggeringEvent?.type);
-  let isLineDown = false;
-  let isFireLost = false; // told until the next act, also when the line is back
+  const CUT_OFF = "is-cut-off"; // the portal does not answer: nothing on the page is vouched for
+  const isCutOff = () => document.documentElement.classList.contains(CUT_OFF);
+
+  function cutOff(isSo) {
+    document.documentElement.classList.toggle(CUT_OFF, isSo);
+    document.dispatchEvent(new Event("line-changed"));
+  }
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     // A page that nobody looks at asks for nothing.
     if (isPoll(event) && document.hidden) event.preventDefault();
-    else if (!isPoll(event) && !isLineDown) {
-      isFireLost = false;
-      notice.replaceChildren();
-    }
+    else if (!isPoll(event) && !isCutOff()) notice.replaceChildren();
   });
 
   // Somebody else has logged in here, or a role was taken away: the page as a whole is no longer theirs.
@@ -108,24 +110,26 @@
     for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
   });
 
-  document.addEventListener("htmx:sendError", (event) => {
-    isLineDown = true;
-    if (event.detail.requestConfig.path.endsWith("/fire/")) isFireLost = true;
-    tell(
-      "The portal does not answer.",
-      isFireLost
-        ? "It is not known whether the barge was sent. The button beside Barge now shows what became of it; pressing Barge now again cannot play it twice."
-        : "What you see may be out of date. It is tried again by itself.",
-    );
-  });
+  function lineDown() {
+    if (isCutOff()) return;
+    cutOff(true);
+    tell("The portal does not answer.", "What you see may be out of date. It is tried again by itself.");
+  }
+
+  document.addEventListener("htmx:sendError", lineDown);
 
   document.addEventListener("htmx:timeout", (event) => {
-    if (isPoll(event)) return;
-    tell("The portal takes too long to answer.", "Look at the list of injections before you repeat anything.");
+    if (isPoll(event)) lineDown();
+    else tell("The portal takes too long to answer.", "Look at the list of injections before you repeat anything.");
   });
 
   document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status < 500 || isPoll(event)) return;
+    const { status } = event.detail.xhr;
+    if (isPoll(event)) {
+      if (status >= 502) lineDown(); // whoever stands before the portal answers in its place
+      return;
+    }
+    if (status < 500) return;
     tell(
       "The portal made a mistake.",
       "If you had just barged, look at the list of injections first: it shows whether anything was sent. Request " +
@@ -134,10 +138,9 @@
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (!isLineDown || !event.detail.successful) return;
-    isLineDown = false;
-    if (!isPoll(event)) isFireLost = false;
-    if (!isFireLost) notice.replaceChildren();
+    if (!isCutOff() || !event.detail.successful) return;
+    cutOff(false);
+    notice.replaceChildren();
   });
 
   // A part that is asked for again and again is replaced only when it has changed, and keeps the focus.
@@ -190,6 +193,7 @@
   window.portal = {
     announce,
     tell,
+    isCutOff,
     isTyping,
     settle: (root) => {
       localise(root);
