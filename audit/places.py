@@ -13,11 +13,17 @@ class Places:
     folder: Path
     signing_key: Path
     anchors: Path
+    receipt_key: Path
 
     @property
     def public_keys(self) -> Path:
         """Return the file of the keys by which the log is verified, one on each line; anybody may read it."""
         return self.folder / "public_keys"
+
+    @property
+    def receipt_keys(self) -> Path:
+        """Return the file of the keys by which receipts are verified; anybody may read it."""
+        return self.folder / "receipt_keys"
 
     @property
     def signed(self) -> Path:
@@ -36,11 +42,12 @@ class Places:
 
 
 def places() -> Places:
-    """Return the paths that the settings AUDIT_DIR, AUDIT_SIGNING_KEY_FILE and AUDIT_ANCHOR_FILE choose."""
+    """Return the paths that AUDIT_DIR and AUDIT_…_FILE of the settings choose."""
     given = getattr(settings, "AUDIT_DIR", "")
     folder = Path(given) if given else Path(settings.PORTAL_DATA_DIR) / "audit"
     return Places(
         folder=folder,
         signing_key=Path(getattr(settings, "AUDIT_SIGNING_KEY_FILE", "") or folder / "signing_key"),
+        receipt_key=Path(getattr(settings, "AUDIT_RECEIPT_KEY_FILE", "") or folder / "receipt_key"),
         anchors=Path(getattr(settings, "AUDIT_ANCHOR_FILE", "") or folder / "anchors"),
     )

@@ -27,6 +27,7 @@ class Report:
     size: int = 0
     checkpoints: int = 0
     anchors: int = 0
+    receipts: int = 0
     faults: list[Fault] = field(default_factory=list)
     more: int = 0  # faults beyond those in the list
     notices: list[str] = field(default_factory=list)

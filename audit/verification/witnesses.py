@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit import anchors
+from audit import anchors, receipts
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.models import AuditCheckpoint
 from audit.notes import InvalidNote, PublicKey, parse_public_key
@@ -60,6 +60,21 @@ def signers_claim(path: Path, *, keys: Sequence[PublicKey], report: Report) -> l
         report.add(f"What was signed last ({path}) is not valid: {error}.")
         return []
     return [Claim(f"What was signed last ({path})", found.size, found.root)]
+
+
+def check_receipt(path: Path, *, keys: Sequence[PublicKey], report: Report) -> None:
+    """Compare a receipt with the log.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    report.receipts += 1
+    try:
+        fault = receipts.fault_of(receipts.open_receipt(path.read_text(encoding="utf-8"), keys=keys))
+    except (InvalidNote, UnicodeDecodeError) as error:
+        fault = f"it is not valid: {error}"
+    if fault:
+        report.add(f"The receipt {path}: {fault}.")
 
 
 def anchored_claims(

@@ -81,7 +81,7 @@ def look(log_places: Places, tmp_path: Path) -> Callable[..., Report]:
     """Return a full verification by an auditor who has the database and the public key, and `anchors` if told so."""
 
     def verify(*, anchors: bool = False, places: Places | None = None, **given: Any) -> Report:
-        auditor = Places(tmp_path / "auditor", tmp_path / "none", tmp_path / "none")
+        auditor = Places(tmp_path / "auditor", *[tmp_path / "none"] * 3)
         options = {
             "places": places or auditor,
             "keys": read_keys(log_places.public_keys),

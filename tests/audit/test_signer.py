@@ -18,7 +18,9 @@ OTHERS = [leaf_hash(b"other %d" % number) for number in range(20)]
 
 @pytest.fixture
 def where(tmp_path: Path) -> Places:
-    return Places(tmp_path / "log", tmp_path / "log" / "signing_key", tmp_path / "anchors")
+    return Places(
+        tmp_path / "log", tmp_path / "log" / "signing_key", tmp_path / "anchors", tmp_path / "receipt_key"
+    )
 
 
 @pytest.fixture
@@ -128,7 +130,9 @@ def test_a_state_that_is_there_is_not_replaced(signer: Signer, where: Places):
 
 
 def test_a_checkpoint_of_another_key_is_not_adopted(signer: Signer, where: Places, tmp_path: Path):
-    other = Signer(Places(tmp_path / "2", tmp_path / "2" / "key", tmp_path / "a"), is_new=True)
+    other = Signer(
+        Places(tmp_path / "2", tmp_path / "2" / "key", tmp_path / "a", tmp_path / "r"), is_new=True
+    )
     with pytest.raises(Refused, match="not this key's"):
         adopt(where, note=other.sign(tree_of(LEAVES), size=7))
 

@@ -38,6 +38,14 @@ class Command(BaseCommand):
             help="checkpoints kept elsewhere (may be repeated; default: AUDIT_ANCHOR_FILE)",
         )
         parser.add_argument(
+            "--receipt",
+            metavar="PATH",
+            action="append",
+            type=Path,
+            default=[],
+            help="a receipt for a record (may be repeated)",
+        )
+        parser.add_argument(
             "--key",
             metavar="PATH",
             type=Path,
@@ -45,7 +53,13 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *args: Any, full: bool, anchors: list[Path] | None, key: Path | None, **options: Any
+        self,
+        *args: Any,
+        full: bool,
+        anchors: list[Path] | None,
+        key: Path | None,
+        receipt: list[Path],
+        **options: Any,
     ) -> None:
         """Verify, record, report."""
         began = time.monotonic()
@@ -58,6 +72,7 @@ class Command(BaseCommand):
                 is_full=full,
                 at=timezone.now(),
                 progress=self._progress(),
+                receipt_files=receipt,
             ).run()
         except (OSError, InvalidKey) as error:
             _record_breaking_off(error, is_full=full)
@@ -90,9 +105,8 @@ class Command(BaseCommand):
 
 def _keys(here: Places, given: Path | None) -> list[PublicKey]:
     """Return the keys to trust: those given, or those of this installation, none before its first checkpoint."""
-    if given is None and not here.public_keys.exists():
-        return []
-    return read_keys(given if given is not None else here.public_keys)
+    paths = [here.public_keys, here.receipt_keys] if given is None else [given]
+    return [key for path in paths if given is not None or path.exists() for key in read_keys(path)]
 
 
 def _anchor_files(here: Places, given: list[Path] | None) -> list[Path]:
@@ -108,9 +122,10 @@ def _sentence(report: Report) -> str:
         if count == 0
         else f"{count} fault{'s' if count > 1 else ''}, the first: {report.faults[0]}"
     )
+    receipts = f", and {report.receipts} receipts" if report.receipts else ""
     return (
         f"Verified {report.size - report.begin} of {report.size} records, {report.checkpoints} checkpoints and"
-        f" {report.anchors} anchors. {found}"
+        f" {report.anchors} anchors{receipts}. {found}"
     )
 
 
