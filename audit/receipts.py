@@ -1,4 +1,4 @@
-"""Receipts: a signature for an append, for its caller to keep. It convicts whoever drops the record before it is sealed.
+"""Receipts: a signature for an append, for its caller to keep. It convicts whoever drops the record before sealing.
 
 Signed with a key of their own, since the processes that answer people hold it: who steals it can promise records
 that never were, and forge no log.

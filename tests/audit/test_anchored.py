@@ -4,6 +4,7 @@ before a record is sealed.
 
 from collections.abc import Callable
 
+import pytest
 from django.db import connection
 
 from audit import merkle
@@ -100,6 +101,20 @@ def test_a_log_rewritten_with_its_key_is_found_by_who_verified_it_before(
     _rewrite_with_the_key(log, log_places)
     assert "The verification of" in told(look())
     assert "Run with --full to find where." in told(look(is_full=False))
+
+
+@pytest.mark.parametrize("text", ["nonsense", "audit-log/other\n9\nAAAA\n\n— audit-log/other AAAAAAAA\n"])
+def test_what_was_signed_last_is_not_believed_unsigned(
+    log: list[AuditRecord], look: Look, log_places: Places, text: str
+):
+    log_places.signed.write_text(text)
+    assert f"What was signed last ({log_places.signed}) is not valid" in told(look(places=log_places))
+
+
+def test_a_hole_in_what_was_verified_before_is_noticed(log: list[AuditRecord], look: Look):
+    assert look().faults == []
+    tamper('DELETE FROM audit_auditleaf WHERE "index" = 2')
+    assert "says otherwise of the first 12 records. Run with --full" in told(look(is_full=False))
 
 
 def test_anchors_that_were_changed_are_named(log: list[AuditRecord], look: Look, log_places: Places):

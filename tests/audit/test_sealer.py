@@ -1,19 +1,11 @@
 """The sealer at work: outbox to signed and anchored checkpoint, killed anywhere, twice at once, restored."""
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
 from audit import anchors, sealing
@@ -283,116 +275,3 @@ def test_a_heartbeat_comes_once_a_minute_whoever_seals(db: None, log_places: Pla
     clock.ahead = timedelta(seconds=61)
     another().run_once()
     assert len(_beats()) == 2
-
-
-# --- As a process -------------------------------------------------------------------------------------------
-@pytest.mark.django_db(transaction=True)
-def test_the_loop_goes_on_after_a_fault(record: Record, log_places: Places, caplog: pytest.LogCaptureFixture):
-    record()
-    stop = threading.Event()
-    log_places.folder.parent.mkdir(parents=True, exist_ok=True)
-    log_places.folder.write_text("a file where the folder should be")
-    monkey = pytest.MonkeyPatch()
-    monkey.setattr("audit.sealer.AFTER_A_FAULT_S", 0.05)
-    thread = threading.Thread(target=Sealer(log_places, stop=stop, every_s=0.01).run, daemon=True)
-    thread.start()
-    _wait_for(lambda: "The audit log is not sealed" in caplog.text)
-    log_places.folder.unlink()
-    _wait_for(AuditCheckpoint.objects.exists)
-    stop.set()
-    thread.join(30)
-    monkey.undo()
-    assert not thread.is_alive()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_anchor_that_cannot_be_written_holds_up_no_sealing(
-    record: Record, log_places: Places, caplog: pytest.LogCaptureFixture
-):
-    record()
-    log_places.anchors.mkdir(parents=True)  # a folder where the file should be
-    stop = threading.Event()
-    thread = threading.Thread(target=Sealer(log_places, stop=stop, every_s=0.01).run, daemon=True)
-    thread.start()
-    _wait_for(AuditCheckpoint.objects.exists)
-    sealed = AuditLeaf.objects.count()
-    record()
-    _wait_for(lambda: AuditLeaf.objects.count() > sealed)
-    stop.set()
-    thread.join(30)
-    assert caplog.text.count("sealed, but not anchored") == 1
-    log_places.anchors.rmdir()
-    assert Sealer(log_places, stop=threading.Event()).run_once()
-    assert [found.size for found in _stored(log_places)] == [
-        found.size for found in _anchored(log_places) if found is not None
-    ]
-
-
-def _wait_for(is_so: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if is_so():
-            return
-        threading.Event().wait(0.05)
-    pytest.fail("it did not come to pass within 30 s")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_command_seals_once(record: Record, log_places: Places):
-    record()
-    call_command("seal_audit", "--once")
-    assert AuditCheckpoint.objects.get().size == 2  # with its heartbeat
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_command_says_why_it_does_not_seal(record: Record, seal: Seal, log_places: Places):
-    record()
-    seal()
-    shutil.rmtree(log_places.folder)
-    record()
-    with pytest.raises(
-        CommandError, match=r"Not sealed, or not anchored: the log has checkpoints, but .* is not there"
-    ):
-        call_command("seal_audit", "--once")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_lost_state_is_adopted_on_record(record: Record, seal: Seal, log_places: Places):
-    record()
-    seal()
-    log_places.signed.unlink()
-    record()
-    with pytest.raises(Refused):
-        seal()
-    out = StringIO()
-    call_command("seal_audit", "--adopt", stdout=out)
-    assert out.getvalue() == "The signer goes on from 1 records.\n"
-    seal()
-    assert [found.size for found in _stored(log_places)] == [1, 3]
-    assert AuditRecord.objects.filter(action="audit.signer_adopted").exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_without_a_checkpoint_there_is_nothing_to_adopt(log_places: Places):
-    with pytest.raises(CommandError, match="no checkpoint yet"):
-        call_command("seal_audit", "--adopt")
-
-
-@pytest.mark.service
-def test_the_command_runs_until_it_is_told_to_end(tmp_path: Path):
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "bargeportal.settings",
-        "PORTAL_DATA_DIR": str(tmp_path),
-        "GENESYS_CLIENT_ID": "nobody",
-        "GENESYS_CLIENT_SECRET": "nothing",
-    }
-    environment.pop("DATABASE_URL", None)
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=environment, check=True)
-    with subprocess.Popen(
-        [sys.executable, "manage.py", "seal_audit", "--skip-checks"], env=environment, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"sealer ready\n"
-        _wait_for((tmp_path / "audit" / "anchors").exists)  # the first heartbeat is sealed
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0

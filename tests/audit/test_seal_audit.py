@@ -1,0 +1,162 @@
+"""The sealer as a process: its loop, and `manage.py seal_audit`."""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from audit import anchors
+from audit.checkpoint import Checkpoint, open_checkpoint
+from audit.models import AuditCheckpoint, AuditLeaf, AuditRecord
+from audit.notes import PublicKey, parse_public_key
+from audit.places import Places
+from audit.sealer import Sealer
+from audit.signer import Refused
+
+Record = Callable[..., AuditRecord]
+Seal = Callable[[], None]
+
+
+def _key(places: Places) -> PublicKey:
+    return parse_public_key(places.public_keys.read_text())
+
+
+def _stored(places: Places) -> list[Checkpoint]:
+    notes = AuditCheckpoint.objects.order_by("size").values_list("note", flat=True)
+    return [open_checkpoint(note, keys=[_key(places)]) for note in notes]
+
+
+def _anchored(places: Places) -> list[Checkpoint | None]:
+    end = anchors.whole_length(places.anchors)
+    lines = anchors.read(places.anchors, keys=[_key(places)], after=(0, 0), end=end)
+    return [line.checkpoint for line in lines]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_loop_goes_on_after_a_fault(record: Record, log_places: Places, caplog: pytest.LogCaptureFixture):
+    record()
+    stop = threading.Event()
+    log_places.folder.parent.mkdir(parents=True, exist_ok=True)
+    log_places.folder.write_text("a file where the folder should be")
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr("audit.sealer.AFTER_A_FAULT_S", 0.05)
+    thread = threading.Thread(target=Sealer(log_places, stop=stop, every_s=0.01).run, daemon=True)
+    thread.start()
+    _wait_for(lambda: "The audit log is not sealed" in caplog.text)
+    log_places.folder.unlink()
+    _wait_for(AuditCheckpoint.objects.exists)
+    stop.set()
+    thread.join(30)
+    monkey.undo()
+    assert not thread.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_anchor_that_cannot_be_written_holds_up_no_sealing(
+    record: Record, log_places: Places, caplog: pytest.LogCaptureFixture
+):
+    record()
+    log_places.anchors.mkdir(parents=True)  # a folder where the file should be
+    stop = threading.Event()
+    thread = threading.Thread(target=Sealer(log_places, stop=stop, every_s=0.01).run, daemon=True)
+    thread.start()
+    _wait_for(AuditCheckpoint.objects.exists)
+    sealed = AuditLeaf.objects.count()
+    record()
+    _wait_for(lambda: AuditLeaf.objects.count() > sealed)
+    stop.set()
+    thread.join(30)
+    assert caplog.text.count("sealed, but not anchored") == 1
+    log_places.anchors.rmdir()
+    assert Sealer(log_places, stop=threading.Event()).run_once()
+    assert [found.size for found in _stored(log_places)] == [
+        found.size for found in _anchored(log_places) if found is not None
+    ]
+
+
+def _wait_for(is_so: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if is_so():
+            return
+        threading.Event().wait(0.05)
+    pytest.fail("it did not come to pass within 30 s")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_seals_once(record: Record, log_places: Places):
+    record()
+    call_command("seal_audit", "--once")
+    assert AuditCheckpoint.objects.get().size == 2  # with its heartbeat
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_says_that_another_sealer_is_at_work(log_places: Places):
+    log_places.folder.mkdir()
+    with log_places.lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(CommandError, match="Another sealer"):
+            call_command("seal_audit", "--once")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_says_why_it_does_not_seal(record: Record, seal: Seal, log_places: Places):
+    record()
+    seal()
+    shutil.rmtree(log_places.folder)
+    record()
+    with pytest.raises(
+        CommandError, match=r"Not sealed, or not anchored: the log has checkpoints, but .* is not there"
+    ):
+        call_command("seal_audit", "--once")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_state_is_adopted_on_record(record: Record, seal: Seal, log_places: Places):
+    record()
+    seal()
+    log_places.signed.unlink()
+    record()
+    with pytest.raises(Refused):
+        seal()
+    out = StringIO()
+    call_command("seal_audit", "--adopt", stdout=out)
+    assert out.getvalue() == "The signer goes on from 1 records.\n"
+    seal()
+    assert [found.size for found in _stored(log_places)] == [1, 3]
+    assert AuditRecord.objects.filter(action="audit.signer_adopted").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_checkpoint_there_is_nothing_to_adopt(log_places: Places):
+    with pytest.raises(CommandError, match="no checkpoint yet"):
+        call_command("seal_audit", "--adopt")
+
+
+@pytest.mark.service
+def test_the_command_runs_until_it_is_told_to_end(tmp_path: Path):
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "bargeportal.settings",
+        "PORTAL_DATA_DIR": str(tmp_path),
+        "GENESYS_CLIENT_ID": "nobody",
+        "GENESYS_CLIENT_SECRET": "nothing",
+    }
+    environment.pop("DATABASE_URL", None)
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=environment, check=True)
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "seal_audit", "--skip-checks"], env=environment, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"sealer ready\n"
+        _wait_for((tmp_path / "audit" / "anchors").exists)  # the first heartbeat is sealed
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
