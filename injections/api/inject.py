@@ -89,7 +89,8 @@ class InjectView(APIView):
             response["Retry-After"] = str(DatabaseAway.wait)
             return response
         if isinstance(exc, Throttled):
-            response = _over_rate(self.request, str(exc.detail))
+            most = settings.INJECT_RATE_PER_MINUTE
+            response = _over_rate(self.request, f"This client sent more than {most} requests in a minute.")
             wait_s: float | None = getattr(exc, "wait", None)
             response["Retry-After"] = str(1 if wait_s is None else max(1, math.ceil(wait_s)))
             return response

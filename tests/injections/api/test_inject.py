@@ -211,6 +211,7 @@ def test_a_client_over_its_rate_is_told_when_to_come_back(
         AuditRecord.objects.filter(action="injection.request_refused", reason_code="too_many_requests").count() == 1
     )
     assert "Retry-After" in answers[0].json()["remedy"]
+    assert answers[0].json()["message"] == "This client sent more than 1 requests in a minute."
 
 
 def test_a_full_queue_is_429_with_retry_after(token: str, call: dict[str, Any], settings: Any) -> None:
