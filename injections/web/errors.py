@@ -141,7 +141,7 @@ def record_press_of_nobody(request: HttpRequest) -> None:
     record_refusal(
         action="barge.fire_refused",
         code="not_permitted",
-        summary="Barge now was pressed by somebody who is not logged in, or no longer; nothing was played.",
+        summary="Barge now was pressed by somebody who is not logged in, or no longer; nothing was sent.",
         subject=Subject(conversation_id=match.kwargs["conversation_id"]),
         counted_for=request.META.get("REMOTE_ADDR", ""),
         most_a_minute=_PRESSES_A_MINUTE,

@@ -22,7 +22,7 @@ from injections.services.refusals import record_refusal
 from injections.services.submission import Command, KeyReused, inject
 from injections.web.access import View, refuse_scope, requires
 from injections.web.armed import Armed, NotArmed, arm, is_safe_again, seal, unseal
-from injections.web.errors import Trouble, trouble_page
+from injections.web.errors import Trouble, record_press_of_nobody, trouble_page
 from injections.web.forms import ArmForm
 from injections.web.methods import only
 from injections.web.panel import (
@@ -77,7 +77,7 @@ def barge_arm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     caller = caller_of(request)
     call = selectors.live_call(conversation_id=conversation_id, by=caller)
     if call is None:
-        return _no_call(request, conversation_id, action="barge.arm", by=caller)
+        return _no_call(request, conversation_id, action="barge.arm_refused", by=caller)
     form = ArmForm(request.POST, clips=selectors.playable_clips(by=caller))
     code = _code_of_errors(form) if not form.is_valid() else _objection(call, form)
     if code:
@@ -138,13 +138,7 @@ def _records_ended_sessions(view: View[[UUID]]) -> View[[UUID]]:
     @wraps(view)
     def recorded(request: HttpRequest, /, conversation_id: UUID) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            record_refusal(
-                action="barge.fire",
-                code="not_permitted",
-                summary="Barge now was pressed by somebody whose session had ended; nothing was sent.",
-                subject=Subject(conversation_id=conversation_id),
-                by=caller_of(request),
-            )
+            record_press_of_nobody(request)
         return view(request, conversation_id)
 
     return recorded
@@ -213,7 +207,7 @@ def _no_call(request: HttpRequest, conversation_id: UUID, *, action: str, by: Ca
     subject = Subject(conversation_id=conversation_id)
     if selectors.is_call_of_another_queue(conversation_id=conversation_id, by=by):
         return refuse_scope(request, action=action, subject=subject, by=by)
-    if action == "barge.arm":
+    if action == "barge.arm_refused":
         record_refusal(
             action=action,
             code="call_not_active",
@@ -245,7 +239,7 @@ def _objection(call: LiveCall, form: ArmForm) -> str:
 def _record_arming(code: str, *, form: ArmForm, call: LiveCall, by: Caller) -> None:
     into = f"{call.agent_name}'s call" if call.agent_name else "a call without an agent"
     record_refusal(
-        action="barge.arm",
+        action="barge.arm_refused",
         code=code,
         summary=f"{by.actor.name} could not arm a barge into {into}: {reason(code).sentence}.",
         subject=Subject(conversation_id=call.pk, participant_id=call.agent_participant_id),
@@ -256,7 +250,7 @@ def _record_arming(code: str, *, form: ArmForm, call: LiveCall, by: Caller) -> N
 
 def _not_armed(request: HttpRequest, conversation_id: UUID, *, by: Caller) -> HttpResponse:
     record_refusal(
-        action="barge.fire",
+        action="barge.fire_refused",
         code="bad_request",
         summary=f"{by.actor.name} sent a barge that was not armed here, or was changed on its way; nothing was played.",
         subject=Subject(conversation_id=conversation_id),
@@ -306,7 +300,7 @@ def _too_late(request: HttpRequest, conversation_id: UUID, *, armed: Armed, by: 
     if done is not None:
         return _show(request, done, by=by)
     record_refusal(
-        action="barge.fire",
+        action="barge.fire_refused",
         code="deadline_passed",
         summary=f"{by.actor.name} barged too late after arming; nothing was played.",
         subject=Subject(

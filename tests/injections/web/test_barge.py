@@ -159,7 +159,7 @@ def test_a_recording_that_lost_its_approval_cannot_be_armed(
 ):
     clip = AudioClipFactory(status=ClipStatus.DRAFT, decided_at=None, decided_by=None)
     assert supervisor.post(at(call, "arm/"), choice(clip=str(clip.pk))).status_code == 400
-    assert records("barge.arm")[0].reason_code == "clip_not_approved"
+    assert records("barge.arm_refused")[0].reason_code == "clip_not_approved"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_forged_arming_of_a_blocked_call_is_refused_and_recorded(
     answer = supervisor.post(at(call, "arm/"), sent)
     assert answer.status_code == 409
     assert "Nothing was played." in answer.content.decode()
-    assert records("barge.arm")[0].reason_code == code
+    assert records("barge.arm_refused")[0].reason_code == code
 
 
 def test_the_record_of_a_refused_arming_names_the_call_also_without_an_agent(
@@ -190,13 +190,13 @@ def test_the_record_of_a_refused_arming_names_the_call_also_without_an_agent(
     sent = choice()
     LiveCall.objects.update(agent_name="", agent_participant_id=None)
     supervisor.post(at(call, "arm/"), sent)
-    assert " into a call without an agent: " in records("barge.arm")[0].summary
+    assert " into a call without an agent: " in records("barge.arm_refused")[0].summary
 
 
 def test_a_call_with_a_recording_in_it_cannot_be_armed(supervisor: Client, call: LiveCall, choice: Choice):
     InjectionFactory(conversation_id=call.pk)
     assert supervisor.post(at(call, "arm/"), choice()).status_code == 409
-    assert records("barge.arm")[0].reason_code == "call_busy"
+    assert records("barge.arm_refused")[0].reason_code == "call_busy"
 
 
 def test_cancelling_brings_back_what_was_filled_in(supervisor: Client, call: LiveCall, choice: Choice):
@@ -231,7 +231,7 @@ def test_a_barge_after_the_session_has_ended_is_recorded_and_leads_to_the_login(
     answer = client.post(at(call, "fire/"), {"token": token})
     assert answer["Location"].startswith("/login/")
     assert "Whatever you pressed since then was not done." in client.get(answer["Location"]).content.decode()
-    (record,) = records("barge.fire")
+    (record,) = records("barge.fire_refused")
     assert (record.reason_code, record.conversation_id) == ("not_permitted", call.pk)
     assert not InjectionRequest.objects.exists()
 
@@ -241,7 +241,7 @@ def test_a_forged_barge_is_refused_and_recorded(supervisor: Client, call: LiveCa
     answer = supervisor.post(at(call, "fire/"), {} if token is None else {"token": token})
     assert answer.status_code == 400
     assert "This barge was not armed" in answer.content.decode()
-    assert len(records("barge.fire")) == 1
+    assert len(records("barge.fire_refused")) == 1
     assert not InjectionRequest.objects.exists()
 
 
@@ -262,7 +262,7 @@ def test_a_barge_after_the_armed_time_is_safe_again(
     assert answer.status_code == 409
     assert "Kept" in answer.content.decode()
     assert not InjectionRequest.objects.exists()
-    assert records("barge.fire")[0].reason_code == "deadline_passed"
+    assert records("barge.fire_refused")[0].reason_code == "deadline_passed"
 
 
 def test_a_call_that_changed_after_arming_is_refused_with_the_reason(

@@ -38,7 +38,7 @@ def test_barge_now_pressed_by_nobody_is_an_attempt_on_record(db: None, settings:
     assert client.post(f"/calls/{call_id}/fire/", {"token": "x"}).status_code == 403
     (record,) = records("barge.fire_refused")
     assert (record.conversation_id, record.actor_kind) == (call_id, "anonymous")
-    assert "nothing was played" in record.summary
+    assert "nothing was sent" in record.summary
 
 
 def test_nobody_fills_the_log_by_pressing_barge_now(db: None, settings: Any, tmp_path: Path):
