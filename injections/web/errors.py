@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -38,6 +39,13 @@ _BAD_REQUEST = Trouble(
     title="This request cannot be understood",
     what="Something in it is not as the portal expects: it may be too large, or was changed on its way.",
     remedy="Go back, load the page again, and repeat what you did.",
+)
+# The name of a file stands in the head of its part, the only one that grows with what a person chooses.
+_NAME_TOO_LONG = Trouble(
+    status=400,
+    title="The recording was not taken",
+    what="The name of its file is too long.",
+    remedy="Rename the file to at most 200 characters, go back, and choose it again.",
 )
 _FORBIDDEN = Trouble(
     status=403,
@@ -99,20 +107,22 @@ def way_back(request: HttpRequest) -> WayBack:
 
 def to_login(request: HttpRequest) -> HttpResponse:
     """Send whoever is not logged in, or no longer, to the login and afterwards back to the page they were on."""
+    match = request.resolver_match
+    ended = "fire" if match is not None and match.url_name == "barge_fire" else "1"
     if getattr(request, "htmx", False):
         # A fragment cannot hold the login: the whole page has to go there.
         back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(_login_address(back, has_ended=True))
+        return HttpResponseClientRedirect(_login_address(back, ended=ended))
     is_look = request.method in {"GET", "HEAD"}
     back = request.get_full_path() if is_look else way_back(request).href
     # Whoever sends a form had its page open; whoever has a session's cookie was logged in once.
-    return redirect(
-        _login_address(back, has_ended=not is_look or settings.SESSION_COOKIE_NAME in request.COOKIES)
-    )
+    has_ended = not is_look or settings.SESSION_COOKIE_NAME in request.COOKIES
+    return redirect(_login_address(back, ended=ended if has_ended else ""))
 
 
-def _login_address(back: str, *, has_ended: bool) -> str:
-    query = {"next": back} | ({"ended": "1"} if has_ended else {})
+def _login_address(back: str, *, ended: str) -> str:
+    """Return the login's address; `ended`: a session has, `fire` when Barge now was pressed after it."""
+    query = {"next": back} | ({"ended": ended} if ended else {})
     return f"{reverse('login')}?{urlencode(query)}"
 
 
@@ -151,6 +161,8 @@ def record_press_of_nobody(request: HttpRequest) -> None:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django itself refuses: too large, too many fields, a suspicious host."""
+    if isinstance(exception, MultiPartParserError) and "header size" in str(exception):
+        return trouble_page(request, _NAME_TOO_LONG, back=way_back(request))
     return trouble_page(request, _BAD_REQUEST)
 
 

@@ -32,7 +32,6 @@ _REMEDIES: Final = {
     "consent_missing": _ASK_FOR_CONSENT,
 }
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?]) +")
-_FLAC: Final = re.compile(r"(?:, (ogg(?: \([^)]*\))?))? or flac")
 
 
 def why(code: str, error: str) -> str:
@@ -46,8 +45,3 @@ def remedy(code: str) -> str:
     """Return the next step; what it means for the call is told beside it and not repeated here."""
     known = REASONS[code].remedy if code in REASONS else ""
     return _REMEDIES.get(code, known).replace("Nothing was played.", "").strip()
-
-
-def of_an_upload(message: str) -> str:
-    """Return why a recording was not taken, offering only what the page takes: the platform plays no flac."""
-    return _FLAC.sub(lambda found: f" or {found[1]}" if found[1] else "", message)

@@ -250,8 +250,8 @@ def _age_check(call: LiveCall, seen: Seen) -> Check:
     age = f"{spoken(seconds_since(call.seen_at, now=seen.now))} old"
     kind, code = ("stop", "call_changed") if is_too_old(call, now=seen.now) else ("caution", "")
     if seen.is_held_back:
-        words = "Not read while requests are held back"
-        return Check(kind, words, age, "Nothing can be known of this call until they are let through.", code)
+        meaning = "Nothing can be known of this call until they are let through." if code else ""
+        return Check(kind, "Not read while requests are held back", age, meaning, code)
     if kind == "stop":
         return Check(kind, "Information is too old", age, "Wait until the call has been read again.", code)
     return Check(kind, "Information is old; it is being asked for again", age)

@@ -27,9 +27,8 @@ from injections.web.errors import Trouble, not_found, trouble_page
 from injections.web.forms import CLIP_STATES, LANGUAGES, ClipFilterForm, ClipUploadForm, DecisionForm
 from injections.web.methods import only
 from injections.web.plain_text import shown_name
-from injections.web.reason_words import of_an_upload
 from injections.web.verdicts import Badge
-from injections.web.words import length, size, waveform_path
+from injections.web.words import cut_short, length, size, waveform_path
 
 _MOST = 500  # recordings in one list; whoever has more searches for theirs
 _BADGES = {
@@ -87,7 +86,7 @@ def clip_upload(request: HttpRequest) -> HttpResponse:
                 by=caller,
             )
         except AudioRefused as refused:
-            form.add_error("file", of_an_upload(refused.message))  # the service has recorded it
+            form.add_error("file", refused.message)  # the service has recorded it
         else:
             return redirect("clip", clip_id=made.pk)
     else:
@@ -181,6 +180,7 @@ def _shown(found: AudioClip) -> dict[str, Any]:
         "title": shown_name(found.title),
         "badge": _BADGES[ClipStatus(found.status)],
         "length": length(found.duration_ms),
+        "cut": cut_short(found.duration_ms),
         "language": LANGUAGES.get(found.language, found.language),
         "waveform": waveform_path(found.waveform),
         "width": max(1, len(found.waveform)) * 2,

@@ -34,8 +34,9 @@ class PortalLoginView(LoginView):
         return home_of(caller_of(self.request))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add whether somebody comes from a page whose session has ended."""
-        return super().get_context_data(**kwargs) | {"has_ended": "ended" in self.request.GET}
+        """Add whether somebody comes from a page whose session has ended, and whether Barge now was pressed there."""
+        ended = self.request.GET.get("ended", "")
+        return super().get_context_data(**kwargs) | {"has_ended": ended != "", "is_unplayed": ended == "fire"}
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer another method with a page of ours."""

@@ -230,7 +230,7 @@ def test_a_barge_after_the_session_has_ended_is_recorded_and_leads_to_the_login(
     token = token_in(supervisor.post(at(call, "arm/"), choice()).content)
     answer = client.post(at(call, "fire/"), {"token": token})
     assert answer["Location"].startswith("/login/")
-    assert "Whatever you pressed since then was not done." in client.get(answer["Location"]).content.decode()
+    assert "nothing was played by it" in client.get(answer["Location"]).content.decode()
     (record,) = records("barge.fire_refused")
     assert (record.reason_code, record.conversation_id) == ("not_permitted", call.pk)
     assert not InjectionRequest.objects.exists()

@@ -1,8 +1,7 @@
 import pytest
 
-from injections.audio.refusal import SENTENCES
 from injections.reasons import REASONS
-from injections.web.reason_words import of_an_upload, remedy, why
+from injections.web.reason_words import remedy, why
 
 
 @pytest.mark.parametrize("code", ["attributes_missing", "consent_missing"])
@@ -19,16 +18,3 @@ def test_what_has_no_words_of_ours_is_told_as_it_came_each_sentence_once():
 @pytest.mark.parametrize("code", REASONS)
 def test_a_remedy_does_not_repeat_what_it_means_for_the_call(code: str):
     assert "Nothing was played" not in remedy(code)
-
-
-@pytest.mark.parametrize("code", SENTENCES)
-def test_no_refused_upload_is_sent_for_flac(code: str):
-    told = of_an_upload(SENTENCES[code])
-    assert "flac" not in told
-    assert " or or " not in told
-
-
-def test_the_formats_that_are_left_read_as_a_list():
-    assert of_an_upload("Export it as wav, mp3, ogg (Vorbis or Opus) or flac.") == (
-        "Export it as wav, mp3 or ogg (Vorbis or Opus)."
-    )

@@ -38,6 +38,7 @@
   document.addEventListener("htmx:beforeOnLoad", (event) => {
     const target = event.detail.xhr.getResponseHeader("HX-Redirect") || "";
     if (draft && draft.path === location.pathname && target.includes("ended=")) {
+      draft.isUnplayed = target.includes("ended=fire");
       store();
     }
   });
@@ -64,7 +65,10 @@
     }
     note(form);
     form.dispatchEvent(new Event("input", { bubbles: true }));
-    window.portal.tell("What you had written is back.", "Look it over before you go on: meanwhile things may have changed.");
+    window.portal.tell(
+      kept.isUnplayed ? "Nothing was played: your session had ended when you pressed Barge now." : "What you had written is back.",
+      (kept.isUnplayed ? "What you had chosen is back. " : "") + "Look it over before you go on: meanwhile things may have changed.",
+    );
   }
 
   document.addEventListener("DOMContentLoaded", restore);

@@ -130,6 +130,8 @@
     const told = document.getElementById("fire-why");
     told.textContent = "The answer to Barge now was lost. The portal is asked whether your press arrived; nothing is sent again.";
     told.hidden = false;
+    told.tabIndex = -1; // the buttons are off: whoever was on one goes on from here
+    told.focus();
     window.portal.announce(told.textContent);
     clearInterval(asking);
     asking = setInterval(ask, 1000);

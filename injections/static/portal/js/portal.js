@@ -97,12 +97,13 @@
     form.dataset.sent = "";
   });
 
-  // A file that is too long is told before it is sent, while all that was written is still there.
+  // A file that is not taken is told before it is sent, while all that was written is still there.
   document.addEventListener("change", (event) => {
     const { files, dataset } = event.target;
     if (!("mostBytes" in dataset)) return;
     const isTooLong = [...files].some((file) => file.size > Number(dataset.mostBytes));
-    event.target.setCustomValidity(isTooLong ? dataset.tooLong : "");
+    const isNameTooLong = [...files].some((file) => file.name.length > Number(dataset.mostLetters));
+    event.target.setCustomValidity(isTooLong ? dataset.tooLong : isNameTooLong ? dataset.nameTooLong : "");
     event.target.reportValidity();
   });
 
