@@ -40,10 +40,11 @@ def search(
 ) -> QuerySet[AuditRecord]:
     """Return the records that meet every given condition, newest first.
 
-    `text` is looked for in the sentence, the actor, the codes, the request id and the names that other systems gave
-    (`Subject.other`), or it is an identifier or the first eight or more digits of one; `actor` is an actor's id or whole name. `since` (included) and
-    `until` (excluded) are times of recording; `before` is the record at which to go on to older ones.
-    A person is found by full name and by username alike, whichever of them the record holds.
+    `text` is looked for in the sentence, the actor, the codes, the request id and the names that other systems
+    gave (`Subject.other`), or it is an identifier or the first eight or more digits of one; `actor` is an actor's
+    id or whole name. `since` (included) and `until` (excluded) are times of recording; `before` is the record at
+    which to go on to older ones. A person is found by full name and by username alike, whichever of them the
+    record holds.
     """
     exact = {
         "action": action or None,
