@@ -20,8 +20,9 @@ from audit.tiles import HEIGHT, MOST_LEVELS
 from audit.uuid7 import first_uuid7
 from audit.verification import state as states
 from audit.verification.report import Progress, Report
+from audit.verification.spans import check_pending, check_strays, spans
 from audit.verification.state import State, UnreadableState
-from audit.verification.walk import Broken, Walk, batches, check_pending, check_strays
+from audit.verification.walk import Broken, Walk
 from audit.verification.witnesses import Claim, anchored_claims, check_receipt, signers_claim, stored_claims
 
 # How long the transaction of a record may stay open for an incremental run to miss nothing; a full one never does.
@@ -44,6 +45,7 @@ class Verification:
     at: datetime
     progress: Progress
     receipt_files: Sequence[Path] = ()
+    processes: int = 1
     report: Report = field(default_factory=Report)
     _known: State | None = None
     _anchors_read: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -124,10 +126,12 @@ class Verification:
         walk = Walk(tree, report=self.report)
         walk.expect(claim for claim in claims if claim.size > tree.size)
         try:
-            for end, rows in batches(tree.size, size) if tree.size < size else ():
-                walk.expect(stored_claims(above=tree.size, through=end, keys=self.keys, report=self.report))
-                walk.read(rows, end)
-                self.progress(end, size)
+            for span in spans(tree.size, size, processes=self.processes):
+                walk.expect(
+                    stored_claims(above=span.begin, through=span.end, keys=self.keys, report=self.report)
+                )
+                walk.read(span)
+                self.progress(span.end, size)
         except Broken:
             return
 

@@ -177,8 +177,21 @@ def test_a_long_run_shows_its_progress(record: Record, seal: Seal, monkeypatch: 
         record()
     seal()
     monkeypatch.setattr("audit.management.commands.verify_audit._PROGRESS_S", -1.0)
-    monkeypatch.setattr("audit.verification.walk.BATCH", 2)
+    monkeypatch.setattr("audit.verification.spans.LENGTH", 2)
     assert _verify()[1].startswith("2 of 3 records\n3 of 3 records\n")
+
+
+def test_several_processes_find_what_one_finds(record: Record, seal: Seal, monkeypatch: pytest.MonkeyPatch):
+    written = [record() for _ in range(40)]
+    seal()
+    monkeypatch.setattr("audit.management.commands.verify_audit._MOST_PROCESSES", 2)
+    monkeypatch.setattr("audit.verification.spans.LENGTH", 4)
+    monkeypatch.setattr("audit.verification.spans.SHARED_FROM", 1)
+    assert "Verified 40 of 40 records, 1 checkpoints and 1 anchors. No fault." in _verify()[1]
+    for place in (39, 17, 3):
+        _forge(written[place])
+    lines = _verify("--full")[1].splitlines()
+    assert [line.split(":")[0] for line in lines[:3]] == [f"FAULT  Record {place}" for place in (3, 17, 39)]
 
 
 def test_what_is_sealed_and_not_signed_is_told(record: Record, seal: Seal):

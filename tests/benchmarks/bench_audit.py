@@ -182,6 +182,7 @@ def _verify(*, is_full: bool) -> float:
         is_full=is_full,
         at=datetime.now(UTC),
         progress=lambda *_: None,
+        processes=2,
     ).run()
     seconds = time.perf_counter() - began
     if report.faults:

@@ -1,5 +1,6 @@
 """`manage.py verify_audit`: find whether anything in the audit log was changed, removed, reordered or hidden."""
 
+import os
 import sys
 import time
 from argparse import ArgumentParser
@@ -18,6 +19,7 @@ from audit.verification.report import Report
 from audit.verification.witnesses import read_keys
 
 _PROGRESS_S = 2.0
+_MOST_PROCESSES = 4  # more would wait for the database
 
 
 class Command(BaseCommand):
@@ -73,6 +75,7 @@ class Command(BaseCommand):
                 at=timezone.now(),
                 progress=self._progress(),
                 receipt_files=receipt,
+                processes=min(os.cpu_count() or 1, _MOST_PROCESSES),
             ).run()
         except (OSError, InvalidKey) as error:
             _record_breaking_off(error, is_full=full)
