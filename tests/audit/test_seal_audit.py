@@ -14,49 +14,32 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from audit import anchors
-from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.models import AuditCheckpoint, AuditLeaf, AuditRecord
-from audit.notes import PublicKey, parse_public_key
 from audit.places import Places
 from audit.sealer import Sealer
 from audit.signer import Refused
+from tests.audit.sealed import anchored, stored, wait_for
 
 Record = Callable[..., AuditRecord]
 Seal = Callable[[], None]
 
 
-def _key(places: Places) -> PublicKey:
-    return parse_public_key(places.public_keys.read_text())
-
-
-def _stored(places: Places) -> list[Checkpoint]:
-    notes = AuditCheckpoint.objects.order_by("size").values_list("note", flat=True)
-    return [open_checkpoint(note, keys=[_key(places)]) for note in notes]
-
-
-def _anchored(places: Places) -> list[Checkpoint | None]:
-    end = anchors.whole_length(places.anchors)
-    lines = anchors.read(places.anchors, keys=[_key(places)], after=(0, 0), end=end)
-    return [line.checkpoint for line in lines]
-
-
 @pytest.mark.django_db(transaction=True)
-def test_the_loop_goes_on_after_a_fault(record: Record, log_places: Places, caplog: pytest.LogCaptureFixture):
+def test_the_loop_goes_on_after_a_fault(
+    record: Record, log_places: Places, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
     record()
     stop = threading.Event()
     log_places.folder.parent.mkdir(parents=True, exist_ok=True)
     log_places.folder.write_text("a file where the folder should be")
-    monkey = pytest.MonkeyPatch()
-    monkey.setattr("audit.sealer.AFTER_A_FAULT_S", 0.05)
+    monkeypatch.setattr("audit.sealer.AFTER_A_FAULT_S", 0.05)
     thread = threading.Thread(target=Sealer(log_places, stop=stop, every_s=0.01).run, daemon=True)
     thread.start()
-    _wait_for(lambda: "The audit log is not sealed" in caplog.text)
+    wait_for(lambda: "The audit log is not sealed" in caplog.text)
     log_places.folder.unlink()
-    _wait_for(AuditCheckpoint.objects.exists)
+    wait_for(AuditCheckpoint.objects.exists)
     stop.set()
     thread.join(30)
-    monkey.undo()
     assert not thread.is_alive()
 
 
@@ -69,26 +52,18 @@ def test_an_anchor_that_cannot_be_written_holds_up_no_sealing(
     stop = threading.Event()
     thread = threading.Thread(target=Sealer(log_places, stop=stop, every_s=0.01).run, daemon=True)
     thread.start()
-    _wait_for(AuditCheckpoint.objects.exists)
+    wait_for(AuditCheckpoint.objects.exists)
     sealed = AuditLeaf.objects.count()
     record()
-    _wait_for(lambda: AuditLeaf.objects.count() > sealed)
+    wait_for(lambda: AuditLeaf.objects.count() > sealed)
     stop.set()
     thread.join(30)
     assert caplog.text.count("sealed, but not anchored") == 1
     log_places.anchors.rmdir()
     assert Sealer(log_places, stop=threading.Event()).run_once()
-    assert [found.size for found in _stored(log_places)] == [
-        found.size for found in _anchored(log_places) if found is not None
+    assert [found.size for found in stored(log_places)] == [
+        found.size for found in anchored(log_places) if found is not None
     ]
-
-
-def _wait_for(is_so: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if is_so():
-            return
-        threading.Event().wait(0.05)
-    pytest.fail("it did not come to pass within 30 s")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -131,7 +106,7 @@ def test_a_lost_state_is_adopted_on_record(record: Record, seal: Seal, log_place
     call_command("seal_audit", "--adopt", stdout=out)
     assert out.getvalue() == "The signer goes on from 1 records.\n"
     seal()
-    assert [found.size for found in _stored(log_places)] == [1, 3]
+    assert [found.size for found in stored(log_places)] == [1, 3]
     assert AuditRecord.objects.filter(action="audit.signer_adopted").exists()
 
 
@@ -157,6 +132,6 @@ def test_the_command_runs_until_it_is_told_to_end(tmp_path: Path):
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"sealer ready\n"
-        _wait_for((tmp_path / "audit" / "anchors").exists)  # the first heartbeat is sealed
+        wait_for((tmp_path / "audit" / "anchors").exists)  # the first heartbeat is sealed
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

@@ -8,46 +8,30 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from audit import anchors, sealing
-from audit.checkpoint import Checkpoint, open_checkpoint
+from audit import sealing
 from audit.models import AuditCheckpoint, AuditLeaf, AuditPending, AuditRecord
-from audit.notes import PublicKey, parse_public_key
 from audit.places import Places
 from audit.sealer import Sealer
 from audit.signer import Refused, Signer
 from audit.stored_tree import stored_tree
 from tests.audit.flush import suspended
+from tests.audit.sealed import anchored, stored
 
 Record = Callable[..., AuditRecord]
 Seal = Callable[[], None]
 
 
-def _key(places: Places) -> PublicKey:
-    return parse_public_key(places.public_keys.read_text())
-
-
-def _stored(places: Places) -> list[Checkpoint]:
-    notes = AuditCheckpoint.objects.order_by("size").values_list("note", flat=True)
-    return [open_checkpoint(note, keys=[_key(places)]) for note in notes]
-
-
-def _anchored(places: Places) -> list[Checkpoint | None]:
-    end = anchors.whole_length(places.anchors)
-    lines = anchors.read(places.anchors, keys=[_key(places)], after=(0, 0), end=end)
-    return [line.checkpoint for line in lines]
-
-
-def test_what_waits_is_sealed_signed_and_anchored(record: Record, seal: Seal, log_places: Places):
+def test_what_waits_is_sealed_signed_andanchored(record: Record, seal: Seal, log_places: Places):
     for _ in range(3):
         record()
     seal()
     record()
     seal()
     assert not AuditPending.objects.exists()
-    assert [(found.size, found.root) for found in _stored(log_places)] == [
+    assert [(found.size, found.root) for found in stored(log_places)] == [
         (size, stored_tree().root(size)) for size in (3, 4)
     ]
-    assert _anchored(log_places) == _stored(log_places)
+    assert anchored(log_places) == stored(log_places)
 
 
 def test_every_batch_has_a_checkpoint_of_its_own(
@@ -58,7 +42,7 @@ def test_every_batch_has_a_checkpoint_of_its_own(
     for _ in range(5):
         record()
     seal()
-    assert [found.size for found in _stored(log_places)] == [2, 4, 5]
+    assert [found.size for found in stored(log_places)] == [2, 4, 5]
 
 
 def test_a_log_without_records_is_not_signed(seal: Seal, log_places: Places):
@@ -95,8 +79,8 @@ def test_who_comes_after_a_sealer_that_died_ends_its_work(
             seal()
     assert AuditLeaf.objects.count() == 2
     seal()
-    assert [found.size for found in _stored(log_places)] == [1, 2]
-    assert _anchored(log_places) == _stored(log_places)
+    assert [found.size for found in stored(log_places)] == [1, 2]
+    assert anchored(log_places) == stored(log_places)
 
 
 def test_a_signature_whose_checkpoint_was_not_stored_is_given_alike_again(
@@ -227,8 +211,8 @@ def test_eight_writers_and_two_sealers_lose_nothing_and_seal_nothing_twice(
     records = set(AuditRecord.objects.values_list("pk", "leaf_hash"))
     assert len(records) >= 8 * 15
     assert set(AuditLeaf.objects.values_list("record_id", "leaf_hash")) == records
-    assert [found.root for found in _stored(log_places)] == [
-        stored_tree().root(found.size) for found in _stored(log_places)
+    assert [found.root for found in stored(log_places)] == [
+        stored_tree().root(found.size) for found in stored(log_places)
     ]
 
 
