@@ -118,37 +118,44 @@ def throughput() -> None:
 
 
 def limit() -> None:
-    """Twice the load that a limit of 300 requests a minute allows, for two minutes."""
+    """Twice the load that a limit of 300 requests a minute allows, for three minutes of the platform's clock."""
     with running(webs=1, workers=1, speed=1000) as setting:
-        allowed, minutes = 300, 2
-        setting.simulator.set_rate_limit(allowed)
+        allowed, minutes = 300, 3
         client = Client(setting.fleet.urls[0], setting)
-        calls = _calls(setting, 500)
-        setting.simulator.clear_ledger()
         possible = allowed // 3
         load = 2 * possible
+        calls = _calls(setting, load * minutes)
+        setting.simulator.clear_ledger()
+        setting.simulator.set_rate_limit(allowed)
         answers: Counter[int] = Counter()
         with ThreadPoolExecutor(80) as pool:
             futures = []
             start = time.monotonic()
-            for number in range(load * minutes):
-                futures.append(pool.submit(client.inject, calls[number]))
+            for number, call in enumerate(calls):
+                futures.append(pool.submit(client.inject, call))
                 time.sleep(max(0.0, start + number * 60 / load - time.monotonic()))
             for future in futures:
                 answers[future.result()[0]] += 1
         time.sleep(25)  # what still waits is sent or expires
         ledger = setting.simulator.ledger()
-    delivered = sum(1 for one in ledger["interactions"] if one["accepted"])
-    refused = ledger["answers"].get("429", 0)
-    asked = sum(ledger["answers"].values())
+    sent = [_moment(one) for one in ledger["interactions"] if one["accepted"]]
+    # The platform's minute begins with the first request of its window; what is sent after the load is not counted.
+    windows = Counter(int((at - sent[0]).total_seconds() // 60) for at in sent)
+    delivered = sum(windows[window] for window in range(minutes))
+    refused, asked = ledger["answers"].get("429", 0), sum(ledger["answers"].values())
     print(
-        f"limit of {allowed} requests a minute = {possible} injections a minute; offered {load} a minute for {minutes} minutes"
+        f"limit of {allowed} requests a minute = {possible} injections; offered {load} a minute for {minutes} minutes"
     )
     print(
         f"  delivered              {delivered:6d}   {delivered / (possible * minutes):.1%} of what the limit allows"
     )
+    print(f"  minute by minute       {[windows[window] for window in range(minutes)]}")
     print(f"  answered 429           {refused:6d}   {refused / asked:.2%} of {asked} requests")
     print(f"  answers to the clients {dict(answers)}")
+
+
+def _moment(interaction: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(interaction["receivedAt"])
 
 
 def queue() -> None:
