@@ -16,7 +16,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
 from audit.entry import Actor, Source
-from bargeportal.rights import TABLES_OF_ROLE, seed_roles
+from bargeportal.rights import seed_roles
 from injections.callers import Caller, roles_of
 from injections.models import AudioClip, Queue
 from injections.models.audio_clip import ClipStatus
@@ -61,7 +61,6 @@ def seed_people(*, password: str) -> None:
                 "first_name": first,
                 "last_name": last,
                 "password": hashed,
-                "is_staff": role in TABLES_OF_ROLE,
             },
         )
         user.groups.add(Group.objects.get(name=role.value))
@@ -111,12 +110,13 @@ def seed(*, password: str, where: str) -> None:
 
 
 def caller_named(username: str, *, where: str) -> Caller:
-    """Return the user of this name, in whose name the command `where` acts; each line of the log says so."""
+    """Return the user of this name, in whose name the command `where` acts.
+
+    The log says who did act: the portal. Nobody looked at these recordings and approved them.
+    """
     user = User.objects.get(username=username)
-    roles = roles_of(user)
-    name = f"{user.get_full_name()} (by {where})"
-    actor = Actor(kind="user", id=str(user.pk), name=name, role=", ".join(sorted(roles)))
-    return Caller(user=user, roles=roles, actor=actor, source=Source(where=where))
+    actor = Actor(kind="system", name=f"Barge Portal (for {user.get_full_name()})")
+    return Caller(user=user, roles=roles_of(user), actor=actor, source=Source(where=where))
 
 
 def _stored_hashes() -> set[str]:
