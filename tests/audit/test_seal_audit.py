@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from audit.models import AuditCheckpoint, AuditLeaf, AuditRecord
 from audit.places import Places
@@ -135,3 +136,22 @@ def test_the_command_runs_until_it_is_told_to_end(tmp_path: Path):
         wait_for((tmp_path / "audit" / "anchors").exists)  # the first heartbeat is sealed
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("command", "breaks"),
+    [
+        ("seal_audit --once", "audit.sealer.Sealer.run_once"),
+        ("verify_audit", "audit.verification.log.sealed_size"),
+    ],
+)
+def test_a_database_that_is_away_is_told_in_one_sentence(
+    log_places: Places, monkeypatch: pytest.MonkeyPatch, command: str, breaks: str
+):
+    def fail(*_: object) -> None:
+        raise OperationalError("no such\ntable")
+
+    monkeypatch.setattr(breaks, fail)
+    with pytest.raises(CommandError, match="no such table"):
+        call_command(*command.split())

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.utils import timezone
 
 from audit import own_records, sealing, signer
@@ -42,6 +43,8 @@ class Command(BaseCommand):
                 self._run()
         except (signer.Refused, SealingFault, DamagedTree, AnchorFault) as error:
             raise CommandError(f"Not sealed, or not anchored: {error}.") from None
+        except (OSError, DatabaseError) as error:
+            raise CommandError(f"Not sealed: {' '.join(str(error).split())}.") from error
 
     def _run(self) -> None:
         stop = threading.Event()

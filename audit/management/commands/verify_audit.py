@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.utils import timezone
 
 from audit import own_records
@@ -80,6 +81,8 @@ class Command(BaseCommand):
         except (OSError, InvalidKey) as error:
             _record_breaking_off(error, is_full=full)
             raise CommandError(f"The log cannot be verified: {error}.") from None
+        except DatabaseError as error:
+            raise CommandError(f"The log cannot be verified: {' '.join(str(error).split())}.") from error
         _record(report, is_full=full)
         self._tell(report, seconds=time.monotonic() - began)
         if report.faults:
