@@ -10,7 +10,8 @@ export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run test lint format types tests-sqlite tests-postgres tests-service bench bench-audio \
-	bench-board bench-dispatch bench-handler bench-inject bench-simulator bench-start screenshots lock
+	bench-audit bench-board bench-dispatch bench-handler bench-inject bench-page bench-profile bench-simulator \
+	bench-start screenshots lock
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-15s %s\n", $$1, $$2}'
@@ -77,6 +78,15 @@ bench-board: setup-dev  ## the board at 500 calls
 
 bench-dispatch: setup-dev  ## dispatch on PostgreSQL and Redis: latency, throughput, rate limit, a long queue
 	@for part in latency throughput limit queue; do $(BIN)/python -m tests.benchmarks.bench_dispatch $$part || exit 1; done
+
+bench-profile: setup-dev  ## where the CPU time of an injection goes
+	@$(BIN)/python -m tests.benchmarks.profile_inject
+
+bench-page: setup-dev  ## how soon an open page says that requests are held back (needs Chromium)
+	@$(BIN)/python -m tests.benchmarks.bench_page
+
+bench-audit: setup-dev  ## appending, sealing and verifying the audit log
+	@$(BIN)/python -m tests.benchmarks.bench_audit
 
 bench-inject: setup-dev  ## click to accepted
 	@$(BIN)/python -m tests.benchmarks.bench_inject
