@@ -129,5 +129,6 @@ def _signing_key(places: Places, *, is_new: bool) -> SigningKey:
         raise Refused(f"the log has checkpoints, but {path} with its key is not there") from error
     except (InvalidKey, UnicodeDecodeError) as error:
         raise Refused(f"{path}: {error}") from error
-    files.write_new(places.public_keys, f"{key.public}\n", mode=0o644)
+    if not places.public_keys.exists():
+        files.write_new(places.public_keys, f"{key.public}\n", mode=0o644)
     return key

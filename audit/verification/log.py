@@ -57,11 +57,12 @@ class Verification:
             OSError: an anchor cannot be read, or the state not be written.
         """
         report = self.report
-        report.size = sealed_size()
         self._load()
+        # Before the size: what is signed meanwhile would else seem to know more than the log has.
+        claims = self._claims()
+        report.size = sealed_size()
         tree = self._start()
         report.begin = tree.size
-        claims = self._claims(is_from_start=tree.size == 0)
         self._check_earlier(tree.size, claims)
         self._walk(tree, claims)
         self._check_beyond(claims)
@@ -92,8 +93,9 @@ class Verification:
             return CompactRange()
         return self._known.tree()
 
-    def _claims(self, *, is_from_start: bool) -> list[Claim]:
+    def _claims(self) -> list[Claim]:
         """Return who vouches for a root from outside the database. Of an anchor only what is new is read again."""
+        is_from_start = self._known is None or self.is_full
         claims = signers_claim(self.places.signed, keys=self.keys, report=self.report)
         if self._known is not None:
             claims.append(
@@ -137,24 +139,23 @@ class Verification:
 
     def _check_beyond(self, claims: Sequence[Claim]) -> None:
         """Report who vouches for a longer log than there is, and what stands behind its end."""
-        size = self.report.size
-        stored = AuditCheckpoint.objects.order_by("-size").values_list("size", flat=True)
-        newest = stored.first() or 0
-        longer = [(claim.who, claim.size) for claim in claims if claim.size > size]
-        if newest > size:
-            longer.append(("The newest stored checkpoint", newest))
-        for who, known in longer:
-            self.report.add(f"{who} knows {known} records, but the log has {size}: its end was removed.")
-        for level in range(1, MOST_LEVELS):
-            nodes = AuditNode.objects.filter(level=level).order_by("-index")
-            last = nodes.values_list("index", flat=True).first()
-            if last is not None and last + 1 << HEIGHT * level > size:
+        newest = AuditCheckpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
+        nodes = [
+            (level, index) for level in range(1, MOST_LEVELS) if (index := _last_node(level)) is not None
+        ]
+        size = sealed_size()  # anew, and last: the log may have grown meanwhile
+        vouchers = [(claim.who, claim.size) for claim in claims] + [("The newest stored checkpoint", newest)]
+        for who, known in vouchers:
+            if known > size:
+                self.report.add(f"{who} knows {known} records, but the log has {size}: its end was removed.")
+        for level, index in nodes:
+            if index + 1 << HEIGHT * level > size:
                 self.report.add(
-                    f"There is a stored hash ({level}/{last}) of records that the log does not have."
+                    f"There is a stored hash ({level}/{index}) of records that the log does not have."
                 )
         if newest and not self.keys:
             self.report.add("There is no public key to check the signatures by.")
-        if newest < size:
+        if newest < self.report.size:
             self.report.notices.append(f"The records from {newest} on are sealed but not signed yet.")
 
     def _check_outbox(self) -> None:
@@ -175,3 +176,7 @@ class Verification:
                 anchors=self._anchors_read,
             ),
         )
+
+
+def _last_node(level: int) -> int | None:
+    return AuditNode.objects.filter(level=level).order_by("-index").values_list("index", flat=True).first()

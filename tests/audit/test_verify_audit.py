@@ -1,16 +1,18 @@
 """`manage.py verify_audit`: what it reads, what it remembers, how it ends, and that it is on record."""
 
 import json
+import threading
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, connections
 
-from audit.models import AuditRecord
+from audit.models import AuditCheckpoint, AuditRecord
 from audit.places import Places
+from audit.sealer import Sealer
 from tests.audit.flush import suspended
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -192,6 +194,30 @@ def test_several_processes_find_what_one_finds(record: Record, seal: Seal, monke
         _forge(written[place])
     lines = _verify("--full")[1].splitlines()
     assert [line.split(":")[0] for line in lines[:3]] == [f"FAULT  Record {place}" for place in (3, 17, 39)]
+
+
+def test_a_log_that_grows_while_it_is_verified_seems_never_damaged(record: Record, log_places: Places):
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            record()
+        connections.close_all()
+
+    def seal_on() -> None:
+        Sealer(log_places, stop=stop, every_s=0.001).run()
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (write, write, seal_on)]
+    for thread in threads:
+        thread.start()
+    try:
+        told = [_verify(*options)[1] for options in [[], ["--full"]] * 15]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    assert [one for one in told if "FAULT" in one] == []
+    assert AuditCheckpoint.objects.count() > 1
 
 
 def test_what_is_sealed_and_not_signed_is_told(record: Record, seal: Seal):
