@@ -130,7 +130,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without a valid token. Recorded when somebody is logged in: it may be another site's doing."""
     if not request.user.is_authenticated:
         record_press_of_nobody(request)
-        return to_login(request) if getattr(request, "htmx", False) else trouble_page(request, _STALE_FORM)
+        is_login = request.path == reverse("login")  # there the form itself was too old
+        return trouble_page(request, _STALE_FORM) if is_login else to_login(request)
     by = caller_of(request)
     record_refusal(
         action="access.refused",

@@ -1,4 +1,5 @@
 import uuid
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,23 @@ def test_no_refusal_of_an_upload_offers_a_format_that_is_not_taken(audio_admin: 
     fake = SimpleUploadedFile("notice.wav", b"no sound at all" * 50)
     page = audio_admin.post("/clips/upload/", sent(file=fake)).content.decode()
     assert "Choose a wav, mp3 or ogg file." in page
+
+
+def test_a_name_too_long_for_the_parser_is_named_like_any_other(audio_admin: Client):
+    file = BytesIO(b"x")
+    file.name = "x" * 2000 + ".wav"  # Django's own files for tests cut longer names
+    answer = audio_admin.post("/clips/upload/", sent(file=file))
+    assert answer.status_code == 400
+    page = answer.content.decode()
+    assert "The name of its file is too long." in page
+    assert "Rename the file to at most 200 characters" in page
+    assert "Back to the upload" in page
+
+
+def test_a_recording_that_will_be_cut_off_says_so_before_it_is_approved(approver: Client):
+    page = approver.get(f"/clips/{a_draft(duration_ms=40_000).pk}/").content.decode()
+    assert "It is cut off: only the first 30 s of 40 s are played into a call." in page
+    assert "cut off" not in approver.get(f"/clips/{a_draft(duration_ms=30_000).pk}/").content.decode()
 
 
 def test_an_approver_approves_what_another_uploaded(approver: Client):

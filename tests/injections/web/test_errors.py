@@ -31,11 +31,17 @@ def test_a_form_without_token_or_login_is_refused_without_filling_the_log(db: No
     assert records("access.refused") == []
 
 
+def test_a_form_of_a_session_that_has_ended_leads_to_the_login_and_back(db: None):
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/clips/upload/", {"title": "Kept"})
+    assert answer["Location"] == "/login/?next=%2Fclips%2Fupload%2F&ended=1"
+
+
 def test_barge_now_pressed_by_nobody_is_an_attempt_on_record(db: None, settings: Any, tmp_path: Path):
     settings.PORTAL_DATA_DIR = tmp_path
     call_id = uuid4()
     client = Client(enforce_csrf_checks=True)
-    assert client.post(f"/calls/{call_id}/fire/", {"token": "x"}).status_code == 403
+    assert client.post(f"/calls/{call_id}/fire/", {"token": "x"})["Location"].startswith("/login/")
     (record,) = records("barge.fire_refused")
     assert (record.conversation_id, record.actor_kind) == (call_id, "anonymous")
     assert "nothing was sent" in record.summary

@@ -67,41 +67,6 @@ def log_in_again(page: Any, portal: PortalProcess, user: str) -> None:
     page.wait_for_selector("nav")
 
 
-def test_cancel_after_a_lost_answer_shows_what_was_played(
-    portal: PortalProcess, page: Any, sign_in: Any, new_call: Any
-):
-    call = new_call("Lost Lou")
-    sign_in("supervisor")
-    arm(page, "Lost Lou")
-    page.route("**/fire/", lose_the_answer)
-    page.click("#fire")
-    page.wait_for_selector("#notice:has-text('It is not known whether the barge was sent.')")
-    page.keyboard.press("Escape")
-    page.wait_for_selector("#result")
-    assert "Nothing was played." not in page.locator("#panel").inner_text()
-    assert played(portal, call) == 1
-
-
-def test_a_lost_barge_stays_on_the_page_until_it_is_pressed_again_and_plays_once(
-    portal: PortalProcess, page: Any, sign_in: Any, new_call: Any
-):
-    call = new_call("Twice Thea")
-    sign_in("supervisor")
-    arm(page, "Twice Thea")
-    page.route("**/fire/", lambda route: route.abort())
-    page.click("#fire")
-    page.wait_for_selector("#notice:has-text('cannot play it twice')")
-    with page.expect_response("**/facts/**"):
-        pass  # the line is back
-    page.wait_for_timeout(200)
-    assert "cannot play it twice" in page.locator("#notice").inner_text()
-    page.unroute("**/fire/")
-    page.click("#fire")
-    page.wait_for_selector("#result")
-    assert page.locator("#notice").inner_text() == ""
-    assert played(portal, call) == 1
-
-
 def test_going_back_shows_the_call_before(page: Any, sign_in: Any, new_call: Any):
     new_call("Former Finn")
     new_call("Latter Lara")

@@ -208,3 +208,108 @@ def test_axe_finds_no_fault_in_what_waits(at_work: Any, new_call: Any, portal: P
     supervisor.wait_for_selector("#result .tag:has-text('Cancelled')")
     work_breaker(admin, "Yes, let requests through")
     assert found == []
+
+
+def arm(page: Any, agent: str) -> None:
+    open_call(page, agent)
+    page.locator("#panel input[name=clip]").first.check()
+    page.fill("#reason", "Notice was not given")
+    page.click("#arm-button")
+    page.wait_for_selector("#fire")
+    page.wait_for_timeout(450)  # the guard against a second press
+
+
+def test_a_press_whose_answer_is_lost_is_resolved_by_itself_and_played_once(
+    portal: PortalProcess, at_work: Any, new_call: Any
+):
+    call = new_call("Lou Lost")
+    page = at_work("supervisor")
+    arm(page, "Lou Lost")
+
+    def lose(route: Any) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/fire/", lose)
+    page.click("#fire")
+    page.wait_for_selector("#panel .notice:has-text('Your press arrived.')")
+    page.wait_for_selector("#result .tag:has-text('Played')", timeout=20_000)
+    played = [one["conversationId"] for one in portal.simulator.interactions()]
+    assert played.count(call["conversationId"]) == 1
+
+
+def test_a_press_that_never_arrived_is_said_to_have_played_nothing(at_work: Any, new_call: Any):
+    new_call("Nora Never")
+    page = at_work("supervisor")
+    arm(page, "Nora Never")
+    page.route("**/fire/", lambda route: route.abort())
+    page.click("#fire")
+    page.wait_for_selector("#fire-why:has-text('The answer to Barge now was lost.')")
+    assert page.is_disabled("#fire")
+    assert page.is_disabled("#disarm")
+    page.wait_for_selector(
+        "#panel .notice:has-text('did not arrive'):has-text('Nothing was played')", timeout=30_000
+    )
+    assert page.input_value("#reason") == "Notice was not given"
+
+
+def test_what_is_on_its_way_is_not_called_safe(portal: PortalProcess, at_work: Any, new_call: Any):
+    new_call("Ines Flight")
+    page = at_work("supervisor")
+    arm(page, "Ines Flight")
+    portal.simulator.plant("delay", method="POST", path="/interactions$", delay_ms=1500)
+    page.click("#fire")
+    page.wait_for_selector(".is-sending #armed-word:text-is('Sending …')")
+    assert page.is_hidden("#countdown")
+    assert page.inner_text("#announce") == "Sending."
+    page.wait_for_selector("#result")
+
+
+def test_a_platform_that_answers_errors_turns_strip_board_and_checklist_to_caution(
+    portal: PortalProcess, at_work: Any, new_call: Any
+):
+    new_call("Faye Failing")
+    page = at_work("supervisor")
+    open_call(page, "Faye Failing")
+    portal.simulator.plant("status", path="^/api", times=None, status=503)
+    why = "The platform is overloaded or under maintenance."
+    try:
+        page.wait_for_selector("#strip:has-text('Live calls are behind')", timeout=20_000)
+        page.wait_for_selector(f"#calls-head:has-text('{why}')")
+        page.wait_for_selector(f"#facts .is-caution:has-text('{why}')")
+    finally:
+        portal.simulator.clear_faults()
+    page.wait_for_selector("#strip .health.go", timeout=20_000)
+
+
+def test_a_portal_that_is_down_leaves_no_promise_on_the_page(at_work: Any, new_call: Any):
+    new_call("Cora Cut")
+    page = at_work("supervisor")
+    open_call(page, "Cora Cut")
+    page.context.set_offline(True)
+    page.wait_for_selector("#strip .cut-off")
+    assert page.is_hidden("#strip .health.go")
+    assert page.is_visible("#facts .cut-off")
+    assert page.inner_text("#why") == "Cannot be armed: the portal does not answer."
+    page.context.set_offline(False)
+    page.wait_for_selector("#strip .health.go")
+    page.wait_for_selector("#facts .cut-off", state="hidden")
+
+
+def test_one_long_word_hides_nothing_of_what_will_happen(at_work: Any, new_call: Any):
+    agent = "W" * 70
+    new_call(agent)
+    page = at_work("supervisor")
+    arm(page, agent)
+    sides = page.evaluate(
+        """() => ["#panel", "#agreed", ".board"].map((name) => {
+            const part = document.querySelector(name);
+            return part.scrollWidth <= part.clientWidth;
+        })"""
+    )
+    assert sides == [True, True, True]
+    edges = page.evaluate(
+        """() => [document.querySelector(".board").getBoundingClientRect().right,
+                  document.querySelector("#panel").getBoundingClientRect().left]"""
+    )
+    assert edges[0] <= edges[1]

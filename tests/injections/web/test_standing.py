@@ -144,6 +144,15 @@ def test_a_watcher_that_is_behind_is_told_in_the_strip(client: Client, db: None)
     assert "Live calls are behind" in ask(client).content.decode()
 
 
+def test_a_platform_that_answers_with_errors_is_told_with_its_reason(client: Client, db: None):
+    now = timezone.now()
+    FeedState.objects.create(
+        snapshot_at=now - timedelta(seconds=11), heard_at=now, problem="It is overloaded."
+    )
+    assert "It is overloaded." in ask(client).content.decode()
+    assert "connected" not in ask(client).content.decode()
+
+
 def test_a_state_that_cannot_be_read_is_told(client: Client, live: None, no_shared_state: None):
     assert "Request limit not known" in ask(client).content.decode()
 
