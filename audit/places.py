@@ -21,6 +21,11 @@ class Places:
         return self.folder / "public_keys"
 
     @property
+    def next_signing_key(self) -> Path:
+        """Return the file of the key that a rotation is about to put in place of `signing_key`."""
+        return self.signing_key.with_name(f"{self.signing_key.name}.next")
+
+    @property
     def receipt_keys(self) -> Path:
         """Return the file of the keys by which receipts are verified; anybody may read it."""
         return self.folder / "receipt_keys"

@@ -98,14 +98,17 @@ class Sealer:
             DatabaseError, OSError: database, key or state cannot be used.
             AnchorFault: all is sealed and signed, but not anchored.
         """
-        with _turn(self._places) as is_mine:
-            if not is_mine:
-                return False
-            self._beat()
-            if AuditPending.objects.exists() or size() != _signed_size():
-                self._seal()
-            self._anchor()
-        return True
+        with turn(self._places) as is_mine:
+            if is_mine:
+                self.work()
+        return is_mine
+
+    def work(self) -> None:
+        """Do all that waits now, as `run_once` does, for one who has the turn already."""
+        self._beat()
+        if AuditPending.objects.exists() or size() != _signed_size():
+            self._seal()
+        self._anchor()
 
     def _seal(self) -> None:
         """Seal what waits, batch by batch, and sign each; sign what somebody sealed who died before signing."""
@@ -179,12 +182,12 @@ def _signed_size() -> int:
 
 
 @contextmanager
-def _turn(places: Places) -> Iterator[bool]:
-    """Take the locks of machine and installation, if they are free; give whether they are."""
+def turn(places: Places, *, is_patient: bool = False) -> Iterator[bool]:
+    """Take the locks of machine and installation, and give whether they are ours; who is patient waits for them."""
     places.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with places.lock.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if is_patient else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return
@@ -192,7 +195,8 @@ def _turn(places: Places) -> Iterator[bool]:
             yield True
             return
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+            take = "pg_advisory_lock(%s) IS NOT NULL" if is_patient else "pg_try_advisory_lock(%s)"
+            cursor.execute(f"SELECT {take}", [_LOCK])
             (is_free,) = cursor.fetchone()
         try:
             yield is_free

@@ -7,7 +7,7 @@ its beginning. Web processes never import this module (an import contract says s
 import secrets
 from pathlib import Path
 
-from audit import files
+from audit import files, key_rotation
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.merkle import InvalidProof, Tree, verify_consistency
 from audit.notes import InvalidKey, InvalidNote, SigningKey
@@ -105,6 +105,35 @@ def adopt(places: Places, *, note: str) -> Checkpoint:
         raise Refused(f"the newest stored checkpoint is not this key's: {error}") from error
     files.write_whole(places.signed, note)
     return found
+
+
+class Rotation:
+    """Hands the log over to a new key of the same name. Each step may be done again by whoever comes after a crash."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._old = _signing_key(places, is_new=False)
+        path = places.next_signing_key
+        if not path.exists():
+            made = SigningKey.from_seed(self._old.name, secrets.token_bytes(32))
+            files.write_new(path, f"{made.secret()}\n")
+        self._new = SigningKey.parse(path.read_text(encoding="utf-8").strip())
+
+    def announce(self) -> str:
+        """Publish the new key beside the old one, and return the statement for the log."""
+        known = self._places.public_keys.read_text(encoding="utf-8")
+        if str(self._new.public) not in known.splitlines():
+            files.write_whole(self._places.public_keys, f"{known.rstrip()}\n{self._new.public}\n", mode=0o644)
+        return key_rotation.statement(self._old, self._new.public)
+
+    def complete(self) -> None:
+        """Let the new key sign from now on. What was signed last is signed by both, so that either finds it."""
+        last = read_signed(self._places.signed, self._old)
+        if last is None:
+            raise Refused("nothing was signed yet: a new log needs no other key")
+        files.write_whole(self._places.signed, last.signed(self._old, self._new))
+        self._places.next_signing_key.replace(self._places.signing_key)
+        files.sync_folder(self._places.signing_key.parent)
 
 
 def read_signed(path: Path, key: SigningKey) -> Checkpoint | None:

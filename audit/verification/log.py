@@ -23,7 +23,14 @@ from audit.verification.report import Progress, Report
 from audit.verification.spans import check_pending, check_strays, spans
 from audit.verification.state import State, UnreadableState
 from audit.verification.walk import Broken, Walk
-from audit.verification.witnesses import Claim, anchored_claims, check_receipt, signers_claim, stored_claims
+from audit.verification.witnesses import (
+    Claim,
+    anchored_claims,
+    check_receipt,
+    signers_claim,
+    stored_claims,
+    successors,
+)
 
 # How long the transaction of a record may stay open for an incremental run to miss nothing; a full one never does.
 _SLOWEST_COMMIT = timedelta(minutes=10)
@@ -58,6 +65,7 @@ class Verification:
         """
         report = self.report
         self._load()
+        self.keys = successors(self.keys)
         # Before the size: what is signed meanwhile would else seem to know more than the log has.
         claims = self._claims()
         report.size = sealed_size()

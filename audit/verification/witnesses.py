@@ -1,12 +1,13 @@
 """What the log has to agree with: checkpoints in its table, and those that were kept outside of it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit import anchors, receipts
+from audit import anchors, key_rotation, receipts
 from audit.checkpoint import Checkpoint, open_checkpoint
-from audit.models import AuditCheckpoint
+from audit.models import AuditCheckpoint, AuditRecord
 from audit.notes import InvalidNote, PublicKey, parse_public_key
 from audit.verification.report import Report
 
@@ -31,6 +32,21 @@ def read_keys(path: Path) -> list[PublicKey]:
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     return [parse_public_key(line) for line in lines if line.strip()]
+
+
+def successors(keys: Sequence[PublicKey]) -> list[PublicKey]:
+    """Return `keys` with those to which they handed the log over, by the records of it."""
+    bodies = (
+        AuditRecord.objects.filter(action=key_rotation.ACTION).order_by("id").values_list("body", flat=True)
+    )
+    return key_rotation.with_successors(keys, map(_statement, bodies))
+
+
+def _statement(body: str) -> str:
+    try:
+        return str(json.loads(body)["details"]["statement"])
+    except (ValueError, KeyError, TypeError):
+        return ""  # the walk says what is wrong with such a record
 
 
 def stored_claims(*, above: int, through: int, keys: Sequence[PublicKey], report: Report) -> list[Claim]:

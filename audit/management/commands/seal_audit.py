@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
-from audit import own_records, sealing, signer
+from audit import key_rotation, own_records, sealing, signer
 from audit.places import places
-from audit.sealer import AnchorFault, Sealer
+from audit.sealer import AnchorFault, Sealer, turn
 from audit.sealing import SealingFault
 from audit.stored_tree import DamagedTree
 
@@ -30,15 +30,17 @@ class Command(BaseCommand):
             action="store_true",
             help="the file of what was signed last is lost: take the newest stored checkpoint for it",
         )
+        way.add_argument("--rotate", action="store_true", help="hand the log over to a new key, and end")
 
-    def handle(self, *args: Any, once: bool, adopt: bool, **options: Any) -> None:
+    def handle(self, *args: Any, once: bool, adopt: bool, rotate: bool, **options: Any) -> None:
         """Seal until asked to stop, once, or adopt."""
         try:
             if adopt:
                 self._adopt()
+            elif rotate:
+                self._rotate()
             elif once:
-                if not Sealer(places(), stop=threading.Event()).run_once():
-                    raise CommandError("Another sealer is at work.")
+                self._seal_once()
             else:
                 self._run()
         except (signer.Refused, SealingFault, DamagedTree, AnchorFault) as error:
@@ -53,6 +55,25 @@ class Command(BaseCommand):
         self.stdout.write("sealer ready")
         self.stdout.flush()
         Sealer(places(), stop=stop).run()
+
+    def _seal_once(self) -> None:
+        if not Sealer(places(), stop=threading.Event()).run_once():
+            raise CommandError("Another sealer is at work.")
+
+    def _rotate(self) -> None:
+        rotation = signer.Rotation(places())
+        own_records.record(
+            key_rotation.ACTION,
+            "The log was handed over to a new signing key.",
+            at=timezone.now(),
+            command="seal_audit --rotate",
+            details={"statement": rotation.announce()},
+        )
+        with turn(places(), is_patient=True):
+            # The old key vouches for the record that names its successor.
+            Sealer(places(), stop=threading.Event()).work()
+            rotation.complete()
+        self.stdout.write("The log has a new signing key. Hand out the new public keys.")
 
     def _adopt(self) -> None:
         newest = sealing.newest_checkpoint()
