@@ -1,12 +1,14 @@
 """What somebody does who owns the database, with the guards off, is found and named."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
 
+from audit.canonical import clean_text
 from audit.checkpoint import Checkpoint
-from audit.entry import leaf_hash
+from audit.entry import Actor, Source, Subject, leaf_hash
 from audit.models import AuditCheckpoint, AuditLeaf, AuditRecord
 from audit.notes import SigningKey
 from audit.verification.report import Report
@@ -23,6 +25,51 @@ def test_an_untouched_log_has_no_fault(log: list[AuditRecord], look: Look):
     assert (report.size, report.checkpoints, report.anchors) == (12, 3, 3)
     assert "2 records wait to be sealed." in report.notices
     assert NEEDS_ANCHOR not in "".join(report.notices)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'quotes " and \\ strokes / and \t tabs \n lines',
+        "\x01\x1f\x7f\x80\u2028\u2029\ufeff\uffff",
+        "Müller 😀 \U0010ffff 日本語 Z\u0301 %s {0} ' -- ; DROP",
+        "\u202e\ud800\x00",
+        "@summary@ @after@",
+        '","summary":"x',
+    ],
+)
+def test_no_text_whatever_is_mistaken_for_tampering(
+    record: Record, seal: Callable[[], None], look: Look, text: str
+):
+    record(
+        actor=Actor(kind="anonymous", id=text, name=text, role=text),
+        source=Source(ip=text, user_agent=text, request_id=text, where=text),
+        subject=Subject(conversation_id=text, other=text),
+        summary=text,
+        details={"text": clean_text(text), "none": None, "list": [1, True, {}]},
+        before={},
+        after={"id": "x", "v": 1},
+    )
+    seal()
+    assert told(look()) == ""
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(2026, 1, 1, tzinfo=UTC),
+        datetime(2026, 1, 1, microsecond=1, tzinfo=UTC),
+        datetime(2026, 1, 1, 23, 59, 59, 999_999, tzinfo=timezone(timedelta(hours=-11))),
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+    ],
+)
+def test_no_time_whatever_is_mistaken_for_tampering(
+    record: Record, seal: Callable[[], None], look: Look, at: datetime
+):
+    record(occurred_at=at)
+    seal()
+    assert told(look()) == ""
 
 
 # --- Records ------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from audit import key_rotation, own_records, sealing, signer
+from audit.notes import InvalidKey
 from audit.places import places
 from audit.sealer import AnchorFault, Sealer, turn
 from audit.sealing import SealingFault
@@ -43,7 +44,7 @@ class Command(BaseCommand):
                 self._seal_once()
             else:
                 self._run()
-        except (signer.Refused, SealingFault, DamagedTree, AnchorFault) as error:
+        except (signer.Refused, SealingFault, DamagedTree, AnchorFault, InvalidKey) as error:
             raise CommandError(f"Not sealed, or not anchored: {error}.") from None
         except (OSError, DatabaseError) as error:
             raise CommandError(f"Not sealed: {' '.join(str(error).split())}.") from error

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ class Command(BaseCommand):
                 receipt_files=receipt,
                 processes=min(os.cpu_count() or 1, _MOST_PROCESSES),
             ).run()
-        except (OSError, InvalidKey) as error:
+        except (OSError, InvalidKey, BrokenProcessPool) as error:
             _record_breaking_off(error, is_full=full)
             raise CommandError(f"The log cannot be verified: {error}.") from None
         except DatabaseError as error:
