@@ -157,7 +157,7 @@ def _budget_check(stands: Standing) -> Check:
         return Check("caution", stands.budget)
     if stands.code == "spent":
         return Check("caution", stands.what, remedy=stands.meaning)
-    return Check("go", "Request limit leaves room", f"{stands.left} left")
+    return Check("go", "Requests are left", f"{stands.left} left")
 
 
 def mood(stands: Standing, feed: Feed) -> str:

@@ -408,7 +408,7 @@ def test_the_checklist_follows_the_recording_that_is_chosen(supervisor: Client, 
 
 def test_the_checklist_says_whether_requests_go_out(supervisor: Client, call: LiveCall):
     assert "Holds: Genesys Cloud answers" in facts(supervisor, call)
-    assert "Holds: Request limit leaves room" in facts(supervisor, call)
+    assert "Holds: Requests are left" in facts(supervisor, call)
     FeedState.objects.update(
         snapshot_at=timezone.now() - timedelta(seconds=11),
         heard_at=timezone.now(),
@@ -430,7 +430,7 @@ def test_a_recording_that_is_cut_off_says_so_where_it_is_chosen_and_armed(
     supervisor: Client, call: LiveCall, choice: Choice
 ):
     long = AudioClipFactory(duration_ms=40_000)
-    assert "Only the first 30 s of 40 s are played" in text_of(supervisor.get(at(call)).content)
+    assert "Only the first 30 s of 40 s" in text_of(supervisor.get(at(call)).content)
     armed = text_of(supervisor.post(at(call, "arm/"), choice(clip=str(long.pk))).content)
     assert "(the first 30 s of 40 s) to" in armed
 
