@@ -109,6 +109,19 @@ def test_a_rotation_that_was_killed_is_done_again_with_the_same_key(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_was_signed_last_is_known_to_the_old_key_and_to_the_new_one(
+    record: Record, seal: Any, log_places: Places
+):
+    record()
+    seal()
+    call_command("seal_audit", "--rotate", stdout=StringIO())
+    keys = read_keys(log_places.public_keys)
+    for key in keys:  # whichever of them is in place after a crash
+        assert open_checkpoint(log_places.signed.read_text(), keys=[key]).size == size()
+    assert len(keys) == 2
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_log_is_handed_over_while_another_sealer_works(record: Record, seal: Any, log_places: Places):
     record()
     seal()
