@@ -12,7 +12,7 @@ from audit.entry import Subject
 from injections.callers import Caller, caller_of
 from injections.roles import Action
 from injections.services.refusals import record_refusal
-from injections.web.errors import Trouble, to_login, trouble_page
+from injections.web.errors import Trouble, WayBack, to_login, trouble_page
 from injections.web.plain_text import shown_name
 
 P = ParamSpec("P")
@@ -67,16 +67,20 @@ def refuse_role(request: HttpRequest, *, wanted: Action | None = None, by: Calle
         },
         by=by,
     )
-    role = by.actor.role.replace("_", " ") or "without a role"
+    role = by.actor.role.replace("_", " ")
     return trouble_page(
         request,
         Trouble(
             status=403,
             title="Your role may not do this",
-            what=f"You are logged in as {shown_name(by.actor.name)} ({role}), and this is not for that role.",
+            what=f"You are logged in as {shown_name(by.actor.name)} ({role or 'without a role'}), "
+            f"and this is not for {'that role' if role else 'anybody without one'}.",
             meaning="Nothing was changed. The attempt is on record.",
-            remedy="Ask an administrator if you need it, or go on with your own work.",
+            remedy="Ask an administrator if you need it, or go on with your own work."
+            if role
+            else "Ask an administrator for a role, then try again.",
         ),
+        back=None if role else WayBack(reverse("live_calls"), "Try again"),
     )
 
 

@@ -51,7 +51,7 @@ _FORBIDDEN = Trouble(
     status=403,
     title="This is not allowed",
     what="You may not see this page or do this.",
-    remedy="Ask an administrator if you need it.",
+    remedy="It is for another role, or for nobody: what is on record stays as it is. Go on with your own work.",
 )
 _NOT_FOUND = Trouble(
     status=404,

@@ -25,23 +25,29 @@ WORDS: Final = {
     "on_hold": "The caller is on hold",
     "clip_not_approved": "The recording is not approved, or no longer",
     "secure_pause": "Card data is being taken",
+    "outcome_unknown": "The platform's answer was lost: the recording may have been started",
     "breaker_open": "Requests to Genesys Cloud are held back",
 }
 _REMEDIES: Final = {
     "attributes_missing": _ASK_FOR_CONSENT,
     "consent_missing": _ASK_FOR_CONSENT,
 }
+_MEANING: Final = "Nothing was played."
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?]) +")
 
 
 def why(code: str, error: str) -> str:
-    """Return in words what happened: those of the checklist where it has some, else `error`, each sentence once."""
+    """Return in words what happened: those of the checklist where it has some, else `error`, each sentence once.
+
+    What it means for the call is told beside it and not repeated here.
+    """
     if code in WORDS:
         return WORDS[code]
-    return " ".join(dict.fromkeys(_SENTENCE_END.split(shown_name(error).strip())))
+    sentences = dict.fromkeys(_SENTENCE_END.split(shown_name(error).strip()))
+    return " ".join(one for one in sentences if one != _MEANING)
 
 
 def remedy(code: str) -> str:
     """Return the next step; what it means for the call is told beside it and not repeated here."""
     known = REASONS[code].remedy if code in REASONS else ""
-    return _REMEDIES.get(code, known).replace("Nothing was played.", "").strip()
+    return _REMEDIES.get(code, known).replace(_MEANING, "").strip()

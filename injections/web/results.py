@@ -176,8 +176,8 @@ def _stages(injection: InjectionRequest, status: Status) -> tuple[Stage, ...]:
     checked, sent, answered = injection.checked_ms, injection.sent_ms, injection.answered_ms
     is_accepted = bool(injection.interaction_id) or status in _ACCEPTED
     is_settled = injection.reason_code == "settled_not_played" or is_played_by_word(injection)
-    # When a person settled it says nothing of how long it played.
-    ended = None if is_settled else _playing_ms(injection.sent_at, injection.ended_at)
+    # What was not accepted never played; when a person settled it says nothing of how long it did.
+    ended = None if is_settled or not is_accepted else _playing_ms(injection.sent_at, injection.ended_at)
     waited = injection.waited_ms
     began = 0.0 if waited is None else waited
     return (

@@ -27,6 +27,7 @@ ACTS = {
     f"/calls/{ONE}/arm/": {Role.SUPERVISOR},
     f"/calls/{ONE}/disarm/": {Role.SUPERVISOR},
     f"/calls/{ONE}/fire/": {Role.SUPERVISOR},
+    f"/calls/{ONE}/pressed/": {Role.SUPERVISOR},
     f"/injections/{ONE}/cancel/": {Role.SUPERVISOR, Role.API_CLIENT},
     f"/injections/{ONE}/settle/": {Role.COMPLIANCE},
     "/status/breaker/open/": {Role.ADMINISTRATOR},
@@ -84,7 +85,9 @@ def test_a_user_who_was_switched_off_is_out_at_once(browser_of: Any):
 
 def test_someone_without_a_role_may_open_nothing(client: Client, db: None):
     client.force_login(UserFactory())
-    assert client.get("/clips/").status_code == 403
+    answer = client.get("/clips/")
+    assert answer.status_code == 403
+    assert "Ask an administrator for a role, then try again." in answer.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -153,3 +153,9 @@ def test_more_calls_ask_no_more_questions(supervisor: Client, cards: Queue, djan
     LiveCallFactory.create_batch(40, queue=cards)
     with django_assert_num_queries(len(one)):
         supervisor.get("/")
+
+
+def test_a_search_with_a_hidden_character_is_refused_in_one_sentence(supervisor: Client, call: LiveCall):
+    answer = supervisor.get("/", {"q": "nul\x00"})
+    assert answer.status_code == 400
+    assert answer.content.decode().count('class="error"') == 1

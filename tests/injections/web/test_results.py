@@ -96,9 +96,18 @@ def test_what_was_reported_as_played_was_accepted_though_the_answer_was_lost():
 
 def test_an_answer_that_refused_is_not_called_accepted():
     told = story(
-        an_injection(Status.FAILED, "upstream_refused", checked_ms=1.0, sent_ms=2.0, answered_ms=3.0)
+        an_injection(
+            Status.FAILED,
+            "upstream_refused",
+            checked_ms=1.0,
+            sent_ms=2.0,
+            answered_ms=3.0,
+            sent_at=NOW,
+            ended_at=NOW + timedelta(milliseconds=8),
+        )
     )
     assert (told.stages[2].words, told.stages[2].is_done) == ("Answered", True)
+    assert not told.stages[3].is_done, "it never played"
 
 
 def test_a_refusal_before_sending_has_empty_stages():
