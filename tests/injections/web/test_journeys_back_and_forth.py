@@ -1,4 +1,4 @@
-"""What people do besides the straight way: go back, close, try again after a lost answer, come back after a log-in."""
+"""What people do besides the straight way: go back, close, load anew, come back after a log-in."""
 
 import os
 import wave
@@ -22,12 +22,6 @@ def arm(page: Any, agent: str) -> None:
     page.wait_for_timeout(450)  # the guard against a second press
 
 
-def lose_the_answer(route: Any) -> None:
-    """Let the request reach the portal, and nothing come back."""
-    route.fetch(max_redirects=0)
-    route.abort()
-
-
 def slowly(route: Any) -> None:
     """Answer late enough for a second click."""
     route.request.frame.page.wait_for_timeout(500)
@@ -40,10 +34,6 @@ def click_twice(page: Any, button: str) -> None:
     for pause_ms in (150, 0):
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.wait_for_timeout(pause_ms)
-
-
-def played(portal: PortalProcess, call: dict[str, Any]) -> int:
-    return [one["conversationId"] for one in portal.simulator.interactions()].count(call["conversationId"])
 
 
 @pytest.fixture
@@ -65,6 +55,20 @@ def log_in_again(page: Any, portal: PortalProcess, user: str) -> None:
     page.fill("#id_password", portal.password)
     page.press("#id_password", "Enter")
     page.wait_for_selector("nav")
+
+
+def test_an_armed_page_that_is_loaded_anew_is_safe_and_keeps_what_was_chosen(
+    page: Any, sign_in: Any, new_call: Any
+):
+    new_call("Reload Rhea")
+    sign_in("supervisor")
+    arm(page, "Reload Rhea")
+    reason = page.locator("#panel .soft:has-text('Reason on record')").inner_text().partition(": ")[2]
+    page.reload()
+    page.wait_for_selector("#arm-button:not([disabled])")
+    assert page.locator("#panel input[name=clip]").first.is_checked()
+    assert page.input_value("#reason") == reason
+    assert page.locator("#fire").count() == 0
 
 
 def test_going_back_shows_the_call_before(page: Any, sign_in: Any, new_call: Any):

@@ -1,4 +1,5 @@
-// What was typed when the session ended comes back after the log-in: once, to the same person, on the same page.
+// What was typed when the session ended, or an armed page was loaded anew, comes back: once, to the same person, on
+// the same page.
 // It stays in this browser window and never leaves it.
 (() => {
   const KEY = "draft";
@@ -43,6 +44,11 @@
     }
   });
 
+  // An armed page that is loaded anew is safe again; what was chosen is still there.
+  window.addEventListener("pagehide", () => {
+    if (draft && document.getElementById("armed")) store();
+  });
+
   // What was done is no draft any more.
   document.addEventListener("htmx:load", (event) => {
     if (event.detail.elt.querySelector?.("#result")) draft = null;
@@ -55,7 +61,8 @@
     const kept = JSON.parse(stored);
     const form = document.getElementById(kept.form);
     const isFromLogin = document.referrer !== "" && new URL(document.referrer).pathname === LOGIN;
-    if (!isFromLogin || location.pathname !== kept.path || form?.dataset.keep !== kept.who) return;
+    const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
+    if (!(isFromLogin || isReload) || location.pathname !== kept.path || form?.dataset.keep !== kept.who) return;
     for (const field of form.elements) {
       if (!(field.name in kept.values) || field.type === "hidden") continue;
       const value = kept.values[field.name];
