@@ -178,6 +178,8 @@ def test_a_sealer_on_another_machine_waits_for_its_turn(record: Record, log_plac
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [0x61756469742D6C67])
         assert not Sealer(log_places, stop=threading.Event()).run_once()
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [0x61756469742D6C67])
     finally:
         other.close()
     assert Sealer(log_places, stop=threading.Event()).run_once()
