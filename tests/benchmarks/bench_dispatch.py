@@ -93,21 +93,20 @@ def _compare(title: str, pairs: list[tuple[float, float]]) -> None:
 def throughput() -> None:
     """Sustained injections a second beside the minimal view, turn by turn in one run."""
     with running(webs=1, workers=1, speed=1000) as setting, _minimal(setting) as (minimal_url, minimal_pid):
-        ours = Client(setting.fleet.urls[0], setting)
-        theirs = Client(minimal_url, setting)
         rates: dict[str, list[float]] = {"portal": [], "minimal": []}
         cpu: dict[str, list[float]] = {"portal": [], "minimal": []}
-        for turn in range(6):
-            for name, client, pid in (
-                ("portal", ours, setting.fleet.webs[0].process.pid),
-                ("minimal", theirs, minimal_pid),
+        for turn in range(5):
+            for name, url, pid in (
+                ("portal", setting.fleet.urls[0], setting.fleet.webs[0].process.pid),
+                ("minimal", minimal_url, minimal_pid),
             ):
-                rate, cpu_ms = _sustained(client, setting, pid, seconds=8)
+                # New connections each time: those of the last turn have rested until the server closed them.
+                rate, cpu_ms = _sustained(Client(url, setting), setting, pid, seconds=5)
                 if turn > 0:  # the first turn warms both
                     rates[name].append(rate)
                     cpu[name].append(cpu_ms)
     portal, minimal = (statistics.median(rates[name]) for name in ("portal", "minimal"))
-    print("upstream answers at once, 8 clients, all on the same cores; medians of five turns of 8 s")
+    print("upstream answers at once, 8 clients, all on the same cores; medians of four turns of 5 s")
     print(
         f"  minimal view     {minimal:7.1f} injections/s   {statistics.median(cpu['minimal']):6.2f} CPU ms each in the web process"
     )
@@ -226,7 +225,7 @@ def _at_once(setting: Setting, *, rounds: int, size: int) -> list[tuple[float, f
 
 def _sustained(client: Client, setting: Setting, pid: int, *, seconds: float) -> tuple[float, float]:
     """Return accepted injections a second, and CPU milliseconds of process `pid` for each."""
-    calls = _calls(setting, int(seconds * 150))
+    calls = _calls(setting, int(seconds * 200))
     accepted = 0
     lock = threading.Lock()
     deadline = time.monotonic() + seconds
