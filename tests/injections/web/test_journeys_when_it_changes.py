@@ -51,7 +51,7 @@ def test_a_call_that_changes_while_armed_switches_the_barge_off_and_offers_to_lo
     page.keyboard.press("Enter")
     page.wait_for_selector("#arm-button:disabled")
     assert page.locator("#why").inner_text().startswith("Cannot be armed: ")
-    assert page.evaluate("document.activeElement.id") == "panel-title"
+    page.wait_for_selector("#panel-title:focus")
 
 
 def test_an_armed_barge_whose_time_runs_out_says_so_and_leads_back_to_arm(
