@@ -71,10 +71,8 @@ def parse_conversation(
     return _state(raw, parties=parties, agent=agent, caller=caller, consent_key=consent_key)
 
 
-def hindrances_of(call: LiveCallState | None) -> tuple[str, ...]:
-    """Return what forbids a barge beside state and consent, the gravest first; nothing for a call that is over."""
-    if call is None:
-        return ()
+def hindrances_of(call: LiveCallState) -> tuple[str, ...]:
+    """Return what forbids a barge beside state and consent, the gravest first."""
     found = {
         "secure_pause": call.secure_pause,
         "on_hold": call.held or call.confined,

@@ -33,12 +33,13 @@ class CallState:
     """The answers that a decision needs. None means that the platform answered 404.
 
     `hindrances` are what else forbids it (`secure_pause`, `on_hold`, `call_busy`); None when that was not asked for, or
-    is not shown by this platform.
+    is not told by this platform.
     """
 
     conversation: Conversation | None
     participant: Participant | None
     correlation_ids: tuple[str, ...]
+    are_hindrances_asked: bool = False
     hindrances: tuple[str, ...] | None = None
 
 

@@ -38,18 +38,25 @@ def objection(
     is_from_page: bool,
     seen_version: str,
     call: LiveCall | None,
+    is_board_believed: bool,
     now: datetime,
     by: Caller | None,
 ) -> Objection | None:
     """Return the first rule that forbids it, or None.
 
+    `is_board_believed` is False where the platform tells of hold, secure pause and barges itself.
     `by` is None at a later try: role and scope were decided when it was asked. `call` is what the watcher knows of
     the conversation, None when nothing; an API client may act on a call that the board does not show.
     """
     code = (
         (None if by is None else _caller_objection(call=call, is_from_page=is_from_page, by=by))
         or _call_objection(
-            call, participant_id=participant_id, seen_version=seen_version, is_from_page=is_from_page, now=now
+            call,
+            participant_id=participant_id,
+            seen_version=seen_version,
+            is_from_page=is_from_page,
+            is_board_believed=is_board_believed,
+            now=now,
         )
         or ("clip_not_approved" if clip is not None and not clip.is_playable else None)
     )
@@ -72,11 +79,17 @@ def _caller_objection(*, call: LiveCall | None, is_from_page: bool, by: Caller) 
 
 
 def _call_objection(
-    call: LiveCall | None, *, participant_id: UUID, seen_version: str, is_from_page: bool, now: datetime
+    call: LiveCall | None,
+    *,
+    participant_id: UUID,
+    seen_version: str,
+    is_from_page: bool,
+    is_board_believed: bool,
+    now: datetime,
 ) -> str | None:
     if call is None:
         return "call_not_active" if is_from_page else None
-    if is_fresh(call, now=now):  # else the platform is asked for these at dispatch
+    if is_board_believed:
         if call.is_secure_paused:
             return "secure_pause"
         if call.is_held:

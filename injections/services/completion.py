@@ -212,19 +212,21 @@ def _record_reception(event: CompletionEvent, *, mismatched: list[InjectionReque
         details={"interaction_id": event.interaction_id, "event_id": event.event_id},
         occurred_at=event.happened_at,
     )
-    audit.append(received)
-    for named in mismatched:
-        audit.append(
-            replace(
-                received,
-                action="completion.mismatched",
-                outcome="refused",
-                subject=injection_subject(named),
-                summary=f"The platform reported this interaction as {event.outcome}, but of another call; "
-                "nothing was changed.",
-                details={**received.details, "conversation_id": str(event.conversation_id)},
-            )
+    of_other_calls = [
+        replace(
+            received,
+            action="completion.mismatched",
+            outcome="refused",
+            subject=injection_subject(named),
+            summary=f"The platform reported this interaction as {event.outcome}, but of another call; "
+            "nothing was changed.",
+            details={**received.details, "conversation_id": str(event.conversation_id)},
         )
+        for named in mismatched
+    ]
+    # The chains of the calls are locked in one order, or two events that name each other's call wait for ever.
+    for entry in sorted([received, *of_other_calls], key=lambda entry: str(entry.subject.conversation_id)):
+        audit.append(entry)
 
 
 def _platform(source: Source) -> Caller:

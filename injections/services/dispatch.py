@@ -17,10 +17,10 @@ from injections import gate, media, wiring
 from injections.callers import Caller
 from injections.consent_policy import POLICY_VERSION, ConsentDecision, decide
 from injections.genesys import payload
-from injections.genesys.errors import GenesysError, NotSent, NotWanted
+from injections.genesys.errors import GenesysError, NotSent, NotWanted, Refused
 from injections.genesys.types import CallState, PlayCommand
 from injections.lifecycle import WAITING, Status
-from injections.models import DispatchAttempt, InjectionRequest
+from injections.models import DispatchAttempt, FeedState, InjectionRequest
 from injections.models.fixed import CALLS
 from injections.reasons import reason
 from injections.services.admission import Objection, is_fresh, objection
@@ -110,7 +110,7 @@ def _try(
         expire(injection, by=by)
         return
     try:
-        state = look()
+        state = _verified(look(), injection)
     except GenesysError as error:
         is_probe = gate.report(error)
         record_failure(
@@ -125,7 +125,7 @@ def _try(
         return
     injection.checked_ms = stopwatch.ms()
     is_ruled = ruled_at is not None and timezone.now() - ruled_at < _OLDEST_RULING
-    against = None if is_ruled else _objection(injection)
+    against = None if is_ruled else _objection(injection, is_board_believed=state.hindrances is None)
     decision = decide(state, key=settings.GENESYS_CONSENT_KEY)
     if not decision.allowed or against is not None:
         _refuse(injection, decision, against, evidence=_evidence(state), by=by)
@@ -183,7 +183,22 @@ def _is_in_time(injection: InjectionRequest, stopwatch: Stopwatch) -> bool:
     return is_sane and now < injection.deadline_at and stopwatch.ms() < allowed_ms
 
 
-def _objection(injection: InjectionRequest) -> Objection | None:
+def _verified(state: CallState, injection: InjectionRequest) -> CallState:
+    """Return `state` where it tells what has to be known; raise Refused where it does not.
+
+    A gateway may offer the voice-interactions profile alone: then nobody knows of hold and secure pause. But a platform
+    whose calls the board has read can tell, and when it does not, nothing may be played.
+    """
+    is_untold = state.are_hindrances_asked and state.hindrances is None
+    if is_untold and FeedState.objects.filter(snapshot_at__isnull=False).exists():
+        raise Refused(
+            "The state of the call could not be verified: the platform does not tell of hold and secure pause.",
+            remedy="Nothing was played. An administrator has to see whether the portal's OAuth client may read it.",
+        )
+    return state
+
+
+def _objection(injection: InjectionRequest, *, is_board_believed: bool) -> Objection | None:
     """Return what the portal's rules have against it now, whatever they said before."""
     if injection.clip is not None:
         injection.clip.refresh_from_db(fields=["status"])
@@ -194,6 +209,7 @@ def _objection(injection: InjectionRequest) -> Objection | None:
         is_from_page=injection.channel == "page",
         seen_version=injection.seen_version,
         call=CALLS.get(injection.conversation_id),
+        is_board_believed=is_board_believed,
         now=timezone.now(),
         by=None,
     )
@@ -248,6 +264,13 @@ def _command(injection: InjectionRequest) -> PlayCommand:
     )
 
 
+def _teller(state: CallState) -> str:
+    """Return who told of hold, secure pause and barges: `nobody` where the platform was asked and cannot."""
+    if state.hindrances is not None:
+        return "platform"
+    return "nobody" if state.are_hindrances_asked else "board"
+
+
 def _evidence(state: CallState) -> dict[str, Any]:
     """Return what the platform said of call and consent, for the record: only what the decision rests on."""
     key = settings.GENESYS_CONSENT_KEY
@@ -258,8 +281,8 @@ def _evidence(state: CallState) -> dict[str, Any]:
         "consent_key": key,
         "consent_value": None if attributes is None else attributes.get(key),
         "has_attributes": attributes is not None,
-        # Null: not asked, since the board knew it seconds ago, or not shown by this platform.
         "hindrances": None if state.hindrances is None else list(state.hindrances),
+        "hindrances_from": _teller(state),
         "policy_version": POLICY_VERSION,
         "correlation_ids": list(state.correlation_ids),
     }

@@ -84,9 +84,9 @@ def inject(
         return _replay(earlier, fingerprint=fingerprint, by=by)
     now = timezone.now()
     call = CALLS.get(command.conversation_id)
-    against = _objection(command, call=call, now=now, by=by)
-    # Both questions go out while the wish is being written down: they change nothing, and the commit costs no time.
     is_view_fresh = is_fresh(call, now=now)
+    against = _objection(command, call=call, is_board_believed=is_view_fresh, now=now, by=by)
+    # Both questions go out while the wish is being written down: they change nothing, and the commit costs no time.
     hold = None if against is not None else gate.ask(requests=requests_a_try(is_view_fresh=is_view_fresh))
     if hold is not None and _is_queue_full():
         hold, against = None, Objection("queue_full", reason("queue_full").sentence)
@@ -101,14 +101,22 @@ def inject(
     injection = stored.injection
     if injection.status == Status.REQUESTED:
         if look is not None:
-            dispatch_taken(injection=injection, look=look, ruled_at=now, stopwatch=stopwatch, by=by)
+            dispatch_taken(
+                injection=injection,
+                look=look,
+                ruled_at=now if is_view_fresh else None,
+                stopwatch=stopwatch,
+                by=by,
+            )
         elif hold is not None:
             hold_back(injection, hold, by=by)
         _wait_a_little(injection, stopwatch=stopwatch, by=by)
     return Injected(injection, is_replay=False)
 
 
-def _objection(command: Command, *, call: LiveCall | None, now: datetime, by: Caller) -> Objection | None:
+def _objection(
+    command: Command, *, call: LiveCall | None, is_board_believed: bool, now: datetime, by: Caller
+) -> Objection | None:
     return objection(
         conversation_id=command.conversation_id,
         participant_id=command.participant_id,
@@ -116,6 +124,7 @@ def _objection(command: Command, *, call: LiveCall | None, now: datetime, by: Ca
         is_from_page=command.is_from_page,
         seen_version=command.seen_version,
         call=call,
+        is_board_believed=is_board_believed,
         now=now,
         by=by,
     )

@@ -46,6 +46,7 @@ class VoiceInteractionsDriver:
             correlation_ids=tuple(
                 found for found in map(correlation_of, (of_call, of_participant)) if found is not None
             ),
+            are_hindrances_asked=with_hindrances,
             hindrances=None if hindrances is None else hindrances.result(),
         )
 
@@ -100,11 +101,14 @@ class VoiceInteractionsDriver:
         self._client.warm()
 
     def _hindrances(self, conversation_id: UUID) -> tuple[str, ...] | None:
+        """Return what the public API tells; None for a gateway that offers the profile alone, or tells nothing."""
         try:
-            raw = self._client.fetch_conversation(str(conversation_id))
+            answer = self._client.read(f"/api/v2/conversations/{conversation_id}", is_missing_allowed=True)
         except Refused:
-            return None  # a gateway that offers the profile alone
-        return None if raw is None else hindrances_of(parse_conversation(raw))
+            return None
+        raw = self._found(answer, wanted=conversation_id)
+        call = None if raw is None else parse_conversation(raw)
+        return None if call is None else hindrances_of(call)
 
     def _found(self, answer: Answer, *, wanted: UUID) -> dict[str, Any] | None:
         if answer.status == 404:

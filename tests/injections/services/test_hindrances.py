@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit.models import AuditRecord
 from injections.callers import Caller, system_caller
 from injections.lifecycle import Status
-from injections.models import InjectionRequest
+from injections.models import FeedState, InjectionRequest
 from injections.services.dispatch import dispatch_injection
 from injections.services.submission import Command, inject
 from tests.factories import InjectionFactory, LiveCallFactory
@@ -101,7 +101,45 @@ def test_a_gateway_that_offers_the_profile_alone_can_be_used(
     done = _inject(command(call), machine)
     assert done.status == Status.DISPATCHED
     record = AuditRecord.objects.get(injection_id=done.pk, action="injection.dispatching")
-    assert json.loads(record.body)["details"]["evidence"]["hindrances"] is None
+    evidence = json.loads(record.body)["details"]["evidence"]
+    assert (evidence["hindrances"], evidence["hindrances_from"]) == (None, "nobody")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": "status", "status": 403},
+        {"kind": "status", "status": 404},
+        {"kind": "status", "status": 200, "body": {}},
+        {"kind": "status", "status": 200, "body": {"id": "another", "participants": []}},
+        {"kind": "status", "status": 200, "body": {"id": "THIS", "participants": []}},
+    ],
+    ids=str,
+)
+def test_a_platform_that_can_tell_and_does_not_is_no_reason_to_play(
+    simulator: SimulatorProcess, command: Maker, machine: Caller, answer: dict[str, Any]
+) -> None:
+    FeedState.objects.create(snapshot_at=timezone.now())  # the board has read its calls
+    call = simulator.create_call(securePause=True)
+    fault = json.loads(json.dumps(answer).replace("THIS", call["conversationId"]))
+    simulator.plant(**fault, path=f"/conversations/{call['conversationId']}$", times=None)
+    failed = _inject(command(call), machine)
+    assert (failed.status, "could not be verified" in failed.error) == (Status.FAILED, True)
+    assert simulator.interactions() == []
+
+
+def test_what_the_board_knew_is_not_forgotten_because_the_check_took_long(
+    simulator: SimulatorProcess,
+) -> None:
+    call = simulator.create_call(securePause=True)
+    waiting = InjectionFactory(
+        conversation_id=UUID(call["conversationId"]), participant_id=UUID(call["agentParticipantId"])
+    )
+    _board_row(call, age_s=9.8, is_secure_paused=True)
+    simulator.set_latency(400)  # fresh when the try begins, old when its answers come
+    dispatch_injection(injection_id=waiting.pk, by=system_caller(where="test"))
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.reason_code) == (Status.REFUSED, "secure_pause")
 
 
 def test_what_cannot_be_verified_is_not_played(
