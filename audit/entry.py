@@ -17,6 +17,7 @@ from uuid import UUID
 from audit import canonical
 
 FORMAT_VERSION = 1
+HEARTBEAT = "audit.heartbeat"  # by which the log says once a minute that it lives
 
 ActorKind = Literal["user", "api_client", "system", "platform", "anonymous"]
 Outcome = Literal["done", "refused", "failed", "unknown"]

@@ -10,8 +10,6 @@ from audit import services
 from audit.entry import Actor, Entry, Outcome, Source
 from audit.models import AuditRecord
 
-HEARTBEAT = "audit.heartbeat"
-
 
 def record(
     action: str, summary: str, *, at: datetime, command: str, outcome: Outcome = "done", **rest: Any

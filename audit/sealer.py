@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from audit import anchors, own_records, sealing, services
 from audit.checkpoint import parse_text
+from audit.entry import HEARTBEAT
 from audit.models import AuditCheckpoint, AuditPending, AuditRecord
 from audit.notes import split
 from audit.places import Places
@@ -156,7 +157,7 @@ class Sealer:
         """Record once a minute that the log lives, and how far the clocks are apart."""
         if time.monotonic() < self._beat_due:
             return
-        beats = AuditRecord.objects.filter(action=own_records.HEARTBEAT).order_by("-id")
+        beats = AuditRecord.objects.filter(action=HEARTBEAT).order_by("-id")
         last = beats.values_list("recorded_at", flat=True).first()
         age = HEARTBEAT_S if last is None else (self._clock() - last) / timedelta(seconds=1)
         if 0 <= age < HEARTBEAT_S:
@@ -166,7 +167,7 @@ class Sealer:
         pending = AuditPending.objects.all()[:_MOST_PENDING_COUNTED].count()
         sealed = size()
         own_records.record(
-            own_records.HEARTBEAT,
+            HEARTBEAT,
             f"The log lives: {sealed} records sealed, {pending} waiting; the database's clock is"
             f" {abs(offset)} ms {'ahead of' if offset >= 0 else 'behind'} the sealer's.",
             at=self._clock(),

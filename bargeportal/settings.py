@@ -46,6 +46,8 @@ except UnknownRegion as error:
     raise ImproperlyConfigured(f"GENESYS_ORG_REGION: {error}") from None
 GENESYS_API_URL = env.base("GENESYS_API_URL", _api_url)
 GENESYS_LOGIN_URL = env.base("GENESYS_LOGIN_URL", _login_url)
+# Said by `manage.py up`, so that no page calls the simulator by the platform's name.
+GENESYS_IS_SIMULATOR = env.boolean("GENESYS_IS_SIMULATOR", default=False)
 GENESYS_CONSENT_KEY = env.text("GENESYS_CONSENT_KEY", "supervision_consent")
 QA_WEBHOOK_URL = env.url("QA_WEBHOOK_URL")
 QA_WEBHOOK_SECRET = env.secret("QA_WEBHOOK_SECRET") or stored_key(
@@ -63,6 +65,12 @@ INJECT_QUEUE_LIMIT = env.integer(
 INJECT_DEADLINE_S = env.integer("INJECT_DEADLINE_S", 20, least=1, most=300)
 INJECT_ARMED_S = 15  # an armed barge is safe again after this many seconds
 SHUTDOWN_GRACE_S = 8  # what a process that is told to end has for what it tries; then it is handed back
+
+# --- Audit log (paths; empty: in the data folder) -------------------------------------------------------------
+AUDIT_DIR = env.text("AUDIT_DIR")
+AUDIT_SIGNING_KEY_FILE = env.text("AUDIT_SIGNING_KEY_FILE")
+AUDIT_RECEIPT_KEY_FILE = env.text("AUDIT_RECEIPT_KEY_FILE")
+AUDIT_ANCHOR_FILE = env.text("AUDIT_ANCHOR_FILE")
 
 # --- Django -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -40,7 +40,9 @@ class Plan:
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of its processes in the order of their start."""
-        return (*(("simulator",) if self.simulator_port is not None else ()), "web", "worker", "watcher")
+        first = ("simulator",) if self.simulator_port is not None else ()
+        # The embedded worker seals the log as well; Celery's does not.
+        return (*first, "web", "worker", "watcher", *(("sealer",) if settings.REDIS_URL else ()))
 
 
 def plan(*, port: int, simulator_port: int | None, with_demo: bool, environment: Mapping[str, str]) -> Plan:
@@ -54,7 +56,7 @@ def plan(*, port: int, simulator_port: int | None, with_demo: bool, environment:
     env.setdefault("PORTAL_BASE_URL", f"http://127.0.0.1:{port}")
     if simulator_port is not None:
         address = f"http://127.0.0.1:{simulator_port}"
-        env |= {"GENESYS_API_URL": address, "GENESYS_LOGIN_URL": address}
+        env |= {"GENESYS_API_URL": address, "GENESYS_LOGIN_URL": address, "GENESYS_IS_SIMULATOR": "yes"}
         env |= {"GENESYS_CLIENT_ID": "barge-portal", "GENESYS_CLIENT_SECRET": secrets.token_urlsafe(24)}
         env.pop("GENESYS_CLIENT_SECRET_FILE", None)
     return Plan(port, simulator_port, with_demo, env)
@@ -78,7 +80,7 @@ def program(name: str, plan: Plan) -> Program:
     )
 
 
-_READY: Final = {"simulator": "simulator ready", "worker": "worker ready"}
+_READY: Final = {"simulator": "simulator ready", "worker": "worker ready", "sealer": "sealer ready"}
 
 
 def _arguments(name: str, plan: Plan) -> list[str]:
@@ -96,6 +98,8 @@ def _arguments(name: str, plan: Plan) -> list[str]:
             ]
         case "worker":
             return [manage, "work", "--skip-checks"]
+        case "sealer":
+            return [manage, "seal_audit", "--skip-checks"]
         case _:
             return [manage, "watch", "--skip-checks"]
 

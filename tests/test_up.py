@@ -105,6 +105,12 @@ def test_the_end_of_the_playing_comes_back(portal: PortalProcess, inject: Any) -
     assert wait_until(is_completed, within_s=10)
 
 
+def test_the_log_is_sealed_and_anchored_without_anybody_asking(portal: PortalProcess) -> None:
+    anchors = Path(portal.environment["PORTAL_DATA_DIR"], "audit", "anchors")
+    wait_until(lambda: anchors.exists() and anchors.read_text() != "", within_s=20)
+    portal.manage("verify_audit", "--anchors", str(anchors))  # a fault would be an exit status
+
+
 def test_a_call_without_consent_is_refused_with_its_reason(portal: PortalProcess, inject: Any) -> None:
     answer = inject(portal.simulator.create_call(consent="false"))
     assert answer.status == 403

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -26,7 +25,6 @@ _PAGES = (
     ("admin:index", "Administration", (Action.MANAGE_PORTAL,)),
     ("status", "Status", (Action.SEE_STATUS,)),
 )
-_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 _SECTIONS = {
     "barge_panel": "live_calls",
     "barge_arm": "live_calls",
@@ -78,9 +76,8 @@ class Portal:
 
     @cached_property
     def platform(self) -> str:
-        """What answers at the platform's address: on this machine it is the simulator."""
-        is_here = urlsplit(settings.GENESYS_API_URL).hostname in _THIS_MACHINE
-        return "Simulator" if is_here else "Genesys"
+        """What answers at the platform's address."""
+        return "Simulator" if settings.GENESYS_IS_SIMULATOR else "Genesys"
 
     @cached_property
     def feed(self) -> selectors.Feed:

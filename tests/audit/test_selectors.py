@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from audit.entry import Actor, Source, Subject
+from audit.entry import HEARTBEAT, Actor, Source, Subject
 from audit.models import AuditRecord
 from audit.selectors import actions, count_of, length_of_chain, neighbours, search
 
@@ -63,6 +63,12 @@ def test_conditions_are_all_met_at_once(record: Record):
 def test_without_conditions_all_records_come_newest_first(record: Record):
     written = [record().pk for _ in range(3)]
     assert [item.pk for item in search()] == written[::-1]
+
+
+def test_heartbeats_are_found_only_where_they_are_asked_for(record: Record):
+    told, beat = record(), record(action=HEARTBEAT)
+    assert list(search()) == [told]
+    assert list(search(action=HEARTBEAT)) == [beat]
 
 
 def test_the_time_of_recording_bounds_the_search(record: Record):

@@ -15,4 +15,6 @@ class Command(createsuperuser.Command):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Say what to do instead."""
-        raise CommandError("The portal has no superusers: `manage.py create_admin NAME` makes an administrator.")
+        raise CommandError(
+            "The portal has no superusers: `manage.py create_admin NAME` makes an administrator."
+        )

@@ -85,7 +85,7 @@ class Command(DatabaseCommand):
         if plan.simulator_port is not None:
             supervisor.start(starting.program("simulator", plan))
         self._prepare()
-        for name in ("web", "worker", "watcher"):
+        for name in (name for name in plan.names if name != "simulator"):
             supervisor.start(starting.program(name, plan))
         logins = self._seed() if plan.with_demo else ""
         starting.close_database()

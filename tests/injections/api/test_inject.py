@@ -208,7 +208,10 @@ def test_a_client_over_its_rate_is_told_when_to_come_back(
     assert [answer.status_code for answer in answers] == [429] * 3
     assert 1 <= int(answers[0].headers["Retry-After"]) <= 60
     assert (
-        AuditRecord.objects.filter(action="injection.request_refused", reason_code="too_many_requests").count() == 1
+        AuditRecord.objects.filter(
+            action="injection.request_refused", reason_code="too_many_requests"
+        ).count()
+        == 1
     )
     assert "Retry-After" in answers[0].json()["remedy"]
     assert answers[0].json()["message"] == "This client sent more than 1 requests in a minute."

@@ -92,14 +92,17 @@ def ask(client: Client, **query: str) -> Any:
     return client.get("/strip/", {"pass": new_pass(), **query}, headers=HTMX)
 
 
-def test_a_platform_on_another_machine_is_called_by_its_name(supervisor: Client, live: None, settings: Any):
-    settings.GENESYS_API_URL = "https://api.mypurecloud.com"
-    assert "Genesys connected" in supervisor.get("/injections/").content.decode()
+@pytest.mark.parametrize(("is_simulator", "name"), [(False, "Genesys"), (True, "Simulator")])
+def test_the_platform_is_called_what_it_is(
+    supervisor: Client, live: None, settings: Any, is_simulator: bool, name: str
+):
+    settings.GENESYS_IS_SIMULATOR = is_simulator
+    assert f"{name} connected" in supervisor.get("/injections/").content.decode()
 
 
 def test_every_page_says_what_is_left_of_the_limit(supervisor: Client, live: None):
     page = supervisor.get("/injections/").content.decode()
-    assert "Simulator connected" in page
+    assert "Genesys connected" in page
     assert "<b>298</b> of 300 requests left" in page
 
 
