@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from time import perf_counter
 from typing import IO, Any, Final, TypeVar
 
@@ -119,7 +119,7 @@ class Gateway(BaseHandler):
         self, scope: Scope, body: IO[bytes], received_at: float, refusal: BodyRefused | None
     ) -> HttpResponseBase:
         try:
-            request = ASGIRequest(scope, body)
+            request = ASGIRequest(_with_length(scope, body), body)
         except UnicodeDecodeError:
             return HttpResponseBadRequest("The address is not valid UTF-8.", content_type="text/plain")
         request.received_at = received_at  # type: ignore[attr-defined]
@@ -153,6 +153,14 @@ class Gateway(BaseHandler):
         finally:
             gone.cancel()
             await self.in_thread(response.close)
+
+
+def _with_length(scope: Scope, body: IO[bytes]) -> Scope:
+    """Return `scope` with the length of the body that was read: one in chunks declares none, which counts as empty."""
+    size = body.seek(0, SEEK_END)
+    body.seek(0)
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+    return {**scope, "headers": [*headers, (b"content-length", b"%d" % size)]}
 
 
 def _answer_of(response: HttpResponseBase) -> Answer:

@@ -1,14 +1,21 @@
 import asyncio
 import io
+import json
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
+import uvicorn
 from django.core.signals import request_finished
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from bargeportal.gateway import Gateway
 
@@ -63,8 +70,18 @@ def inject(request: HttpRequest) -> HttpResponse:
     return HttpResponse(sentence, status=status)
 
 
+class Parsed(APIView):
+    """Answers what Django REST framework, which believes the declared length, has read."""
+
+    authentication_classes = permission_classes = ()
+
+    def post(self, request: Request) -> Response:
+        return Response(request.data)
+
+
 urlpatterns = [
-    path(view.__name__, view) for view in (echo, cookies, thread, broken, file, endless, later, inject)
+    path("parsed", Parsed.as_view()),
+    *(path(view.__name__, view) for view in (echo, cookies, thread, broken, file, endless, later, inject)),
 ]
 handler500 = failing_page
 
@@ -126,6 +143,33 @@ class Exchange:
 
 def test_a_body_in_chunks_reaches_the_view_whole(gateway: Gateway) -> None:
     assert Exchange("/echo", chunks=(b"one ", b"two")).run(gateway).body == b"one two"
+
+
+@pytest.fixture
+def port(gateway: Gateway) -> Iterator[int]:
+    """The port where uvicorn, as in production, serves the gateway."""
+    server = uvicorn.Server(uvicorn.Config(gateway, lifespan="off", ws="none", log_config=None))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join(10)
+    assert not thread.is_alive()
+    listener.close()
+
+
+def test_a_body_in_chunks_that_declares_no_length_is_parsed(port: int) -> None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(
+        "POST",
+        "/parsed",
+        iter([b'{"conversation', b'Id": "c-1"}']),
+        {"Content-Type": "application/json", "Transfer-Encoding": "chunked"},
+        encode_chunked=True,
+    )
+    assert json.load(connection.getresponse()) == {"conversationId": "c-1"}
+    connection.close()
 
 
 def test_a_large_body_reaches_the_view_whole(gateway: Gateway) -> None:
