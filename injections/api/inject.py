@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _LONGEST_KEY: Final = 255
 _CODES_OF_AUDIO: Final = ("host_not_allowed", "unknown_recording", "bad_audio_url")
 _QUEUE_FULL_WAIT_S: Final = 2
+_STRANGERS_A_MINUTE: Final = 20  # records of attempts without a valid token, for each who is connected
 
 
 class InjectView(APIView):
@@ -48,7 +49,7 @@ class InjectView(APIView):
         """Check the call and its consent, then send the command once (contract: POST /inject)."""
         by = caller_of(_http(request))
         if by.user is None:
-            return _refuse(by, 401, "not_authenticated", "No valid token. Send Authorization: Token <token>.")
+            return _refuse_stranger(request, "No valid token. Send Authorization: Token <token>.")
         if not by.may(Action.INJECT_BY_API):
             return _refuse(by, 403, "not_permitted", "The role of this token may not inject.")
         unread: tuple[int, str] | None = getattr(_http(request), "body_refused", None)
@@ -82,8 +83,7 @@ class InjectView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """Answer a bad token with the contract's body, and record it; all else as everywhere."""
         if isinstance(exc, APIException) and exc.status_code in {401, 403}:
-            by = anonymous_caller(self.request._request)
-            return _refuse(by, 401, "not_authenticated", f"{exc.detail} Send Authorization: Token <token>.")
+            return _refuse_stranger(self.request, f"{exc.detail} Send Authorization: Token <token>.")
         if isinstance(exc, DatabaseError):
             response = _answer_body(503, "database_away", str(DatabaseAway.default_detail))
             response["Retry-After"] = str(DatabaseAway.wait)
@@ -226,6 +226,15 @@ def _is_unverified(injection: InjectionRequest) -> bool:
     return last is not None and last.outcome == AttemptOutcome.UNVERIFIED
 
 
+def _refuse_stranger(request: Request, message: str) -> Response:
+    """Refuse whoever has no valid token; what counts is who is connected: a header may claim any source."""
+    http: HttpRequest = request._request
+    peer = http.META.get("REMOTE_ADDR", "")
+    response = _refuse(anonymous_caller(http), 401, "not_authenticated", message, counted_for=peer)
+    response["WWW-Authenticate"] = "Token"
+    return response
+
+
 def _refuse(
     by: Caller,
     http_status: int,
@@ -234,6 +243,7 @@ def _refuse(
     *,
     field: str | None = None,
     body: dict[str, Any] | None = None,
+    counted_for: str | None = None,
 ) -> Response:
     """Record an attempt that never became an injection, and answer it."""
     body = body or {}
@@ -245,12 +255,11 @@ def _refuse(
             conversation_id=_text(body, "conversationId"), participant_id=_text(body, "participantId")
         ),
         details={"field": field or "", "http_status": http_status},
+        counted_for=counted_for,
+        most_a_minute=_STRANGERS_A_MINUTE,
         by=by,
     )
-    response = _answer_body(http_status, code, message, field=field)
-    if http_status == 401:
-        response["WWW-Authenticate"] = "Token"
-    return response
+    return _answer_body(http_status, code, message, field=field)
 
 
 def _answer_body(http_status: int, code: str, message: str, *, field: str | None = None) -> Response:

@@ -20,12 +20,12 @@ def body_for(call: dict[str, Any], **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def post(token: str | None, body: Any, **headers: str) -> Any:
+def post(token: str | None, body: Any, *, address: str = "127.0.0.1", **headers: str) -> Any:
     if token is not None:
         headers["Authorization"] = f"Token {token}"
     data = body if isinstance(body, bytes | str) else json.dumps(body)
     content_type = headers.pop("content_type", "application/json")
-    return Client(raise_request_exception=False).post(
+    return Client(raise_request_exception=False, REMOTE_ADDR=address).post(
         "/inject", data, content_type=content_type, headers=headers
     )
 

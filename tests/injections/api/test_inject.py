@@ -57,6 +57,18 @@ def test_with_a_wrong_token_it_is_401_and_on_record(call: dict[str, Any]) -> Non
     assert "wrongtoken" not in rejection().body
 
 
+@pytest.mark.parametrize("token", [None, "wrongtoken" * 6])
+def test_without_a_valid_token_twenty_are_on_record_a_minute_for_each_who_is_connected(
+    call: dict[str, Any], token: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("injections.services.refusals.MINUTE_S", 10**10)  # no minute begins within the test
+    for address in ("10.0.0.1", "10.0.0.2"):
+        for number in range(25):
+            claimed = {"X-Forwarded-For": f"198.51.100.{number}"}
+            assert post(token, body_for(call), address=address, **claimed).status_code == 401
+    assert AuditRecord.objects.filter(reason_code="not_authenticated").count() == 2 * 20
+
+
 def test_a_token_of_another_role_is_403_and_on_record(call: dict[str, Any]) -> None:
     _, plain = AuthToken.objects.create(UserFactory(role=Role.SUPERVISOR))
     assert post(str(plain), body_for(call)).status_code == 403
