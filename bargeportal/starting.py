@@ -99,7 +99,7 @@ def _arguments(name: str, plan: Plan) -> list[str]:
         case "worker":
             return [manage, "work", "--skip-checks"]
         case "sealer":
-            return [manage, "seal_audit", "--skip-checks"]
+            return [manage, "seal_audit"]
         case _:
             return [manage, "watch", "--skip-checks"]
 

@@ -117,25 +117,39 @@ def test_without_a_checkpoint_there_is_nothing_to_adopt(log_places: Places):
         call_command("seal_audit", "--adopt")
 
 
-@pytest.mark.service
-def test_the_command_runs_until_it_is_told_to_end(tmp_path: Path):
+@pytest.fixture
+def without_platform(tmp_path: Path) -> dict[str, str]:
+    """Return the environment of an installation that was set up, for processes that are told of no platform."""
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "bargeportal.settings",
         "PORTAL_DATA_DIR": str(tmp_path),
-        "GENESYS_CLIENT_ID": "nobody",
-        "GENESYS_CLIENT_SECRET": "nothing",
+        "GENESYS_CLIENT_ID": "",
+        "GENESYS_CLIENT_SECRET": "",
     }
     environment.pop("DATABASE_URL", None)
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=environment, check=True)
+    set_up = {**environment, "GENESYS_CLIENT_ID": "nobody", "GENESYS_CLIENT_SECRET": "nothing"}
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=set_up, check=True)
+    return environment
+
+
+@pytest.mark.service
+def test_the_command_runs_until_it_is_told_to_end(without_platform: dict[str, str], tmp_path: Path):
     with subprocess.Popen(
-        [sys.executable, "manage.py", "seal_audit", "--skip-checks"], env=environment, stdout=subprocess.PIPE
+        [sys.executable, "manage.py", "seal_audit"], env=without_platform, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"sealer ready\n"
         wait_for((tmp_path / "audit" / "anchors").exists)  # the first heartbeat is sealed
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+@pytest.mark.service
+def test_the_log_is_verified_where_no_platform_is_known(without_platform: dict[str, str]):
+    command = [sys.executable, "manage.py", "verify_audit"]
+    told = subprocess.run(command, env=without_platform, capture_output=True, check=True, text=True)
+    assert "No fault." in told.stdout
 
 
 @pytest.mark.django_db(transaction=True)
