@@ -53,15 +53,18 @@ class _Seen:
 _seen = _Seen()
 
 
-def ask(*, requests: int = REQUESTS_A_TRY, is_for_board: bool = False) -> Hold | None:
-    """Reserve `requests`; return None when they may go now, else why they must wait."""
+def ask(*, requests: int = REQUESTS_A_TRY, is_for_board: bool = False, may_probe: bool = True) -> Hold | None:
+    """Reserve `requests`; return None when they may go now, else why they must wait.
+
+    Whoever may probe reports what came of it, with `report` or `report_reading`.
+    """
     found: list[Hold | None] = [None]
 
     def change(state: BreakerState, spent: BudgetState, now: float) -> tuple[BreakerState, BudgetState]:
         found[0] = None
         spent = _learned(spent, now=now)
         verdict, asked = breaker.ask(state, now=now)
-        if verdict is Verdict.HOLD or (is_for_board and verdict is Verdict.PROBE):  # probing is for dispatch
+        if verdict is Verdict.HOLD or (verdict is Verdict.PROBE and not may_probe):
             found[0] = Hold("breaker_open", BREAKER_INTERVAL_S)
             return state, spent
         wait_s, reserved = budget.reserve(spent, requests=requests, now=now, is_for_board=is_for_board)
@@ -95,6 +98,16 @@ def report(error: GenesysError | None) -> bool:
     state = _update(change)
     _seen.is_closed = state is not None and not state.is_open
     return state is not None and state.is_open
+
+
+def report_reading(error: GenesysError | None) -> None:
+    """Tell what came of reading for the board, which counts only where it was the probe of an open breaker.
+
+    One that failed gives its place back: what is to be played waits for no pause after it. Nor does it open a breaker,
+    for dispatch may work where lists do not.
+    """
+    if not _seen.is_closed and report(error):
+        give_back()
 
 
 def give_back() -> None:

@@ -17,8 +17,9 @@ from injections.genesys.client import ACTIVITY_PAGE_SIZE, GenesysClient
 from injections.genesys.conversation import parse_conversation
 from injections.genesys.errors import ChannelLost, GenesysError, RateLimited
 from injections.genesys.notifications import listen
-from injections.genesys.types import LiveCallState
-from injections.models import LiveCall, Queue
+from injections.genesys.types import LiveActivity, LiveCallState
+from injections.lifecycle import WAITING
+from injections.models import InjectionRequest, LiveCall, Queue
 from injections.services.live_calls import forget_calls, keep_only, note_feed, store_calls
 
 log = logging.getLogger(__name__)
@@ -71,11 +72,8 @@ class Watcher:
         """
         close_old_connections()
         seen_at = timezone.now()
-        hold = gate.ask(requests=self._pages, is_for_board=True)
-        if hold is not None:
-            raise RateLimited(_HOLDS[hold.code], retry_after=hold.wait_s)
-        activity = self._client.query_activity(queue_ids=_queue_ids())
-        self._pages = 1 + len(activity.observations) // ACTIVITY_PAGE_SIZE
+        queue_ids = _queue_ids()
+        activity = self._query_activity(queue_ids) if queue_ids else LiveActivity((), truncated=False)
         present = {
             UUID(line.conversation_id) for line in activity.observations if _is_uuid(line.conversation_id)
         }
@@ -104,6 +102,24 @@ class Watcher:
                 store_calls([state], consent_key=self._consent_key, seen_at=timezone.now())
             elif _is_uuid(body.get("id")):
                 forget_calls([UUID(body["id"])])
+
+    def _query_activity(self, queue_ids: list[str]) -> LiveActivity:
+        """Read the list when the gate allows.
+
+        This may probe an open breaker, or it would stay open until somebody barges. What waits to be played probes
+        itself: lists may work where commands fail, and to let it out then would use up its tries.
+        """
+        hold = gate.ask(requests=self._pages, is_for_board=True, may_probe=not _is_any_waiting())
+        if hold is not None:
+            raise RateLimited(_HOLDS[hold.code], retry_after=hold.wait_s)
+        try:
+            activity = self._client.query_activity(queue_ids=queue_ids)
+        except GenesysError as error:
+            gate.report_reading(error)
+            raise
+        gate.report_reading(None)
+        self._pages = 1 + len(activity.observations) // ACTIVITY_PAGE_SIZE
+        return activity
 
     def _choose(self, present: set[UUID]) -> list[UUID]:
         """Return which calls to read: the new ones, after a gap all; what the budget does not allow comes next time."""
@@ -174,9 +190,14 @@ class Watcher:
 
 def _affordable(wanted: int) -> int:
     """Reserve that many reads, or as many as the board's part of the budget still allows; return how many."""
-    while wanted > 0 and gate.ask(requests=wanted, is_for_board=True) is not None:
+    while wanted > 0 and gate.ask(requests=wanted, is_for_board=True, may_probe=False) is not None:
         wanted //= 2
     return wanted
+
+
+def _is_any_waiting() -> bool:
+    rows = InjectionRequest.objects.filter(status__in=sorted(WAITING), deadline_at__gt=timezone.now())
+    return rows.exists()
 
 
 def _queue_ids() -> list[str]:

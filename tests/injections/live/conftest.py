@@ -1,5 +1,6 @@
 """A living centre of forty calls, and a portal that knows three of its queues."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from injections import wiring
 from injections.genesys.simulator.people import QUEUES
+from injections.live.watcher import Watcher
 from injections.models import Queue
 from tests.support.simulator_process import SimulatorProcess, start_simulator
 
@@ -32,3 +34,9 @@ def centre(centre_process: SimulatorProcess, settings: Any, tmp_path: Path) -> I
     yield centre_process
     centre_process.hang_up()
     wiring.client().close()
+
+
+@pytest.fixture
+def watcher(centre: SimulatorProcess) -> Watcher:
+    """A watcher that does only what it is told to."""
+    return Watcher(wiring.client(), stop=threading.Event())

@@ -35,12 +35,6 @@ _SHOWN = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def watcher(centre: SimulatorProcess) -> Watcher:
-    """A watcher that does only what it is told to."""
-    return Watcher(wiring.client(), stop=threading.Event())
-
-
 @contextmanager
 def running(*, interval_s: float = 30.0, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watcher]:
     """Run a watcher until the block ends; when it begins, the board is filled and the push channel open."""
