@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
 
@@ -160,16 +161,15 @@ def port(gateway: Gateway) -> Iterator[int]:
 
 
 def test_a_body_in_chunks_that_declares_no_length_is_parsed(port: int) -> None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(
-        "POST",
-        "/parsed",
-        iter([b'{"conversation', b'Id": "c-1"}']),
-        {"Content-Type": "application/json", "Transfer-Encoding": "chunked"},
-        encode_chunked=True,
-    )
-    assert json.load(connection.getresponse()) == {"conversationId": "c-1"}
-    connection.close()
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request(
+            "POST",
+            "/parsed",
+            iter([b'{"conversation', b'Id": "c-1"}']),
+            {"Content-Type": "application/json", "Transfer-Encoding": "chunked"},
+            encode_chunked=True,
+        )
+        assert json.load(connection.getresponse()) == {"conversationId": "c-1"}
 
 
 def test_a_large_body_reaches_the_view_whole(gateway: Gateway) -> None:
