@@ -95,11 +95,8 @@ def barge_arm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 def barge_disarm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Go back from the armed state with everything still filled in; or to what was played before, if it was."""
     caller = caller_of(request)
-    armed: Armed | None = None
-    with suppress(NotArmed):
-        armed = _armed(request, conversation_id, by=caller)
     # The answer to Barge now may have been lost on its way: then it is not true that nothing was played.
-    done = None if armed is None else selectors.injection_by_key(key=armed.key, by=caller)
+    armed, done = _press_of(request, conversation_id, by=caller)
     if done is not None:
         return _show(request, done, by=caller)
     call = selectors.live_call(conversation_id=conversation_id, by=caller)
@@ -115,10 +112,7 @@ def barge_disarm(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 def barge_pressed(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Tell what became of a press of Barge now whose answer was lost; 204 as long as it may still arrive."""
     caller = caller_of(request)
-    armed: Armed | None = None
-    with suppress(NotArmed):
-        armed = _armed(request, conversation_id, by=caller)
-    done = None if armed is None else selectors.injection_by_key(key=armed.key, by=caller)
+    armed, done = _press_of(request, conversation_id, by=caller)
     if done is not None:
         return _show(request, done, notice=_ARRIVED, by=caller)
     if armed is not None and not _can_no_longer_arrive(request.POST["token"]):
@@ -328,6 +322,16 @@ def _command(armed: Armed, clip: AudioClip) -> Command:
         seen_version=armed.seen_version,
         is_from_page=True,
     )
+
+
+def _press_of(
+    request: HttpRequest, conversation_id: UUID, *, by: Caller
+) -> tuple[Armed | None, InjectionRequest | None]:
+    """Return what the form's token had armed, and what became of it; None for what there is not."""
+    with suppress(NotArmed):
+        armed = _armed(request, conversation_id, by=by)
+        return armed, selectors.injection_by_key(key=armed.key, by=by)
+    return None, None
 
 
 def _armed(request: HttpRequest, conversation_id: UUID, *, by: Caller) -> Armed:
