@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import quote
 
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.core.signals import setting_changed
@@ -72,7 +73,9 @@ def _secrets() -> tuple[str, ...]:
 
     values = [getattr(settings, name, "") for name in _SECRET_SETTINGS]
     values += [str(database.get("PASSWORD", "")) for database in settings.DATABASES.values()]
-    return tuple(value for value in values if len(value) >= _SHORTEST_SECRET)
+    secrets = [value for value in values if len(value) >= _SHORTEST_SECRET]
+    # As they stand, and as they stand in an address.
+    return tuple(dict.fromkeys([*secrets, *(quote(value, safe="") for value in secrets)]))
 
 
 def _forget(**_: Any) -> None:

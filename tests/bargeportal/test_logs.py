@@ -88,6 +88,12 @@ def test_secrets_of_the_settings_are_redacted() -> None:
     assert line(record("with test-client-secret")).endswith("with [secret]")
 
 
+def test_secrets_are_redacted_as_they_stand_in_an_address(settings: Any) -> None:
+    settings.COMPLETION_SECRET = "a/b?c=d of the receiver"
+    path = "/webhooks/completion/a%2Fb%3Fc%3Dd%20of%20the%20receiver"
+    assert line(record("POST %s 500", path)).endswith("POST /webhooks/completion/[secret] 500")
+
+
 def test_a_line_break_cannot_forge_a_line() -> None:
     assert "\n" not in line(record("one\ntwo %s", "three\r\nfour"))
 
