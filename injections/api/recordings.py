@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from injections.callers import caller_of
 from injections.media import LinkRefused, read_link
 from injections.models import AudioClip
+from injections.models.fixed import CLIPS
 from injections.roles import Action
 from injections.serving import recording_response
 
@@ -24,7 +25,9 @@ def clip_media(request: HttpRequest, clip_id: UUID, token: str, name: str) -> Ht
         link = read_link(clip_id=clip_id, token=token, name=name, is_levelled=is_levelled, now_s=time.time())
     except LinkRefused as error:
         raise Http404(str(error)) from None
-    clip = get_object_or_404(AudioClip, pk=link.clip_id)
+    clip = CLIPS.get(link.clip_id)
+    if clip is None:
+        raise Http404("The recording of this address is not here.")
     return recording_response(request, clip, is_levelled=link.is_levelled)
 
 
