@@ -24,16 +24,19 @@ class FixedSql(Generic[M]):
 
     def get(self, key: Any) -> M | None:
         """Return the row with this primary key, or None."""
+        found = self.find(self._key.attname, key)
+        return found[0] if found else None
+
+    def find(self, name: str, value: Any, *, is_locked: bool = False) -> list[M]:
+        """Return the rows whose column `name` equals `value`.
+
+        With `is_locked` nobody else changes them until the transaction ends (on SQLite nobody changes anything then).
+        """
+        lock = " FOR UPDATE" if is_locked and connection.features.has_select_for_update else ""
         with connection.cursor() as cursor:
-            cursor.execute(self._select, [self._prepared(self._key.attname, key)])
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        values = [
-            self._converted(value, field, converters)
-            for value, field, converters in zip(row, self._fields, self._converters, strict=True)
-        ]
-        return self._model.from_db(connection.alias, list(self._by_name), values)
+            cursor.execute(self._select(name) + lock, [self._prepared(name, value)])
+            rows = cursor.fetchall()
+        return [self._instance(row) for row in rows]
 
     def insert(self, instance: M) -> int:
         """Insert `instance` as it is; return the number of rows written. A numbered key is given to it."""
@@ -83,10 +86,11 @@ class FixedSql(Generic[M]):
         assert key is not None  # noqa: S101  every model has one
         return key
 
-    @cached_property
-    def _select(self) -> str:
+    @cache  # noqa: B019  one for each model, for the life of the process
+    def _select(self, name: str) -> str:
         names = ", ".join(_quoted(field) for field in self._fields)
-        return f"SELECT {names} FROM {self._table} WHERE {_quoted(self._key)} = %s"  # noqa: S608  names from the model
+        condition = f"{_quoted(self._by_name[name])} = %s"
+        return f"SELECT {names} FROM {self._table} WHERE {condition}"  # noqa: S608  names from the model
 
     @cached_property
     def _insert(self) -> str:
@@ -95,7 +99,7 @@ class FixedSql(Generic[M]):
         places = ", ".join(["%s"] * len(names))
         return f"INSERT INTO {self._table} ({', '.join(names)}) VALUES ({places}){numbered}"  # noqa: S608  likewise
 
-    @cache  # noqa: B019  one for each model, for the life of the process
+    @cache  # noqa: B019  likewise
     def _update(self, values: tuple[str, ...], where: tuple[str, ...]) -> str:
         changes = ", ".join(f"{_quoted(self._by_name[name])} = %s" for name in values)
         condition = " AND ".join(f"{_quoted(self._by_name[name])} = %s" for name in where)
@@ -104,6 +108,13 @@ class FixedSql(Generic[M]):
     @cached_property
     def _table(self) -> str:
         return f'"{self._model._meta.db_table}"'
+
+    def _instance(self, row: tuple[Any, ...]) -> M:
+        values = [
+            self._converted(value, field, converters)
+            for value, field, converters in zip(row, self._fields, self._converters, strict=True)
+        ]
+        return self._model.from_db(connection.alias, list(self._by_name), values)
 
     def _prepared(self, name: str, value: Any) -> Any:
         return self._by_name[name].get_db_prep_save(value, connection)

@@ -20,7 +20,7 @@ from injections.audit_events import injection_subject, platform_names
 from injections.callers import Caller
 from injections.lifecycle import SETTLEABLE, Status
 from injections.models import CompletionEvent, InjectionRequest
-from injections.models.fixed import EVENTS
+from injections.models.fixed import CLIPS, EVENTS, INJECTIONS
 from injections.services.transitions import LONGEST_PLAYING, explained, longest_playing, move
 
 OUTCOMES: Final = ("completed", "failed", "cancelled", "call_ended")
@@ -108,8 +108,10 @@ _PORTAL: Final = Source(where="completion event kept earlier")
 
 def _named(event: CompletionEvent) -> list[InjectionRequest]:
     """Return the injections whose interaction the event names: one, but for a platform that gives an id twice."""
-    rows = InjectionRequest.objects.select_related("clip").select_for_update(of=("self",))
-    return list(rows.filter(interaction_id=event.interaction_id).order_by("requested_at"))
+    rows = INJECTIONS.find("interaction_id", event.interaction_id, is_locked=True)
+    for row in rows:
+        row.clip = None if row.clip_id is None else CLIPS.get(row.clip_id)
+    return sorted(rows, key=lambda row: row.requested_at)
 
 
 def _of_another_call(named: list[InjectionRequest], event: CompletionEvent) -> list[InjectionRequest]:

@@ -33,6 +33,14 @@ def test_a_row_is_read_as_django_reads_it(rows: Any, factory: Any) -> None:
     assert read._state.adding is False
 
 
+def test_rows_are_found_by_another_column_than_their_key() -> None:
+    made = [InjectionFactory(interaction_id="the-one") for _ in range(2)]
+    InjectionFactory(interaction_id="another")
+    assert {row.pk for row in INJECTIONS.find("interaction_id", "the-one", is_locked=True)} == {
+        row.pk for row in made
+    }
+
+
 def test_what_is_not_there_is_none() -> None:
     assert CALLS.get(uuid4()) is None
 
