@@ -49,6 +49,7 @@ def _ask(call: LiveCall | None, by: Caller | None, **changes: Any) -> Objection 
         "is_from_page": True,
         "seen_version": "" if call is None else call.version,
         "call": call,
+        "is_board_believed": True,
         "now": timezone.now(),
         "by": by,
     }
@@ -111,6 +112,17 @@ def test_what_the_board_knows_of_the_call_forbids_it(
         setattr(call, name, value)
     by = supervisor if is_from_page else api_machine
     assert _code(call, by, is_from_page=is_from_page) == code
+
+
+@pytest.mark.parametrize(
+    "change", [{"is_held": True}, {"is_secure_paused": True}, {"barged_by": "Lee"}], ids=str
+)
+def test_where_the_platform_tells_itself_the_board_does_not_count(
+    call: LiveCall, supervisor: Caller, change: dict[str, Any]
+) -> None:
+    for name, value in change.items():
+        setattr(call, name, value)
+    assert _code(call, supervisor, is_board_believed=False) is None
 
 
 def test_who_is_barging_is_named(call: LiveCall, supervisor: Caller) -> None:
