@@ -55,12 +55,30 @@ class SharedState(Protocol):
         ...
 
 
+class _Turns:
+    """Lets the threads of this process go one by one: they would otherwise only keep each other from their turn."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def next(self) -> Iterator[None]:
+        """Wait for the turn. Raises StateUnavailable."""
+        if not self._lock.acquire(timeout=_WAIT_S):
+            raise StateUnavailable("those before take too long")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
 class FileState:
     """Shared by the processes of one machine."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
+        self._turns = _Turns()
 
     def read(self, key: str) -> Data | None:
         """Return what is kept under `key`, or None."""
@@ -69,7 +87,7 @@ class FileState:
 
     def update(self, key: str, change: Callable[[Data | None], Data]) -> Data:
         """Replace what is kept under `key`, holding the file's lock for the moment of it."""
-        with self._usable() as connection, connection:
+        with self._turns.next(), self._usable() as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
             data = change(self._read(connection, key))
             connection.execute(
@@ -81,7 +99,7 @@ class FileState:
     def count(self, key: str, *, for_s: int) -> int:
         """Count one more under `key`."""
         now = time.time()
-        with self._usable() as connection, connection:
+        with self._turns.next(), self._usable() as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("DELETE FROM counts WHERE ends_at < ?", (now,))
             (found,) = connection.execute(_COUNT, (key, now + for_s)).fetchone()
@@ -128,7 +146,7 @@ class RedisState:
     def __init__(self, url: str, *, prefix: str = "bargeportal:") -> None:
         self._redis = redis.Redis.from_url(url, socket_timeout=_WAIT_S, socket_connect_timeout=_WAIT_S)
         self._prefix = prefix
-        self._lock = threading.Lock()
+        self._turns = _Turns()
         self._replace = self._redis.register_script(_REPLACE)
 
     def read(self, key: str) -> Data | None:
@@ -139,7 +157,7 @@ class RedisState:
     def update(self, key: str, change: Callable[[Data | None], Data]) -> Data:
         """Replace what is kept under `key`; begin again when another process was quicker."""
         name = self._prefix + key
-        with self._turn():
+        with self._turns.next(), _said():
             for _ in range(_MOST_TURNS):
                 raw = self._redis.get(name)
                 data = change(_parsed(raw))
@@ -155,17 +173,6 @@ class RedisState:
             both.incr(name)
             both.expire(name, for_s)
             return int(both.execute()[0])
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for the other threads: between processes alone there is much less to begin again."""
-        if not self._lock.acquire(timeout=_WAIT_S):
-            raise StateUnavailable("Redis is too slow")
-        try:
-            with _said():
-                yield
-        finally:
-            self._lock.release()
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedStat
             yield RedisState(url)
 
 
+def _until_it_is_there(work: Callable[[], object]) -> None:
+    """Do it as soon as it can be done: on a busy machine somebody may have to wait for longer than a click may."""
+    while True:
+        with suppress(StateUnavailable):
+            work()
+            return
+
+
 def test_nothing_is_kept_at_first(state: SharedState) -> None:
     assert state.read("k") is None
 
@@ -38,7 +47,7 @@ def test_no_update_is_lost_among_many(state: SharedState) -> None:
 
     def work() -> None:
         for _ in range(25):
-            state.update("k", add)
+            _until_it_is_there(lambda: state.update("k", add))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -67,7 +76,7 @@ def test_what_is_counted_adds_up(state: SharedState) -> None:
 def test_no_count_is_lost_among_many(state: SharedState) -> None:
     def work() -> None:
         for _ in range(25):
-            state.count("k", for_s=60)
+            _until_it_is_there(lambda: state.count("k", for_s=60))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:

@@ -212,8 +212,8 @@ def test_an_unreachable_login_service_can_be_waited_for(server, ask):
 def test_a_token_that_expired_costs_one_refresh_for_both_questions(server, ask):
     server.on("POST", "/oauth/token", token("old"), token("new", after_s=0.05))
     # Late enough that neither question is asked with the new token already.
-    server.on("GET", CALL_PATH, reply(401, after_s=0.5), reply(200, call_body()))
-    server.on("GET", AGENT_PATH, reply(401, after_s=0.5), reply(200, participant_body()))
+    server.on("GET", CALL_PATH, reply(401, after_s=0.2), reply(200, call_body()))
+    server.on("GET", AGENT_PATH, reply(401, after_s=0.2), reply(200, participant_body()))
     assert ask().conversation is not None
     assert len(server.seen("POST", "/oauth/token")) == 2
 
