@@ -90,7 +90,7 @@ _ALL: Final = (
     ),
     Reason(
         "breaker_open",
-        "the platform is failing, requests are held back",
+        "requests to the platform are held back",
         "Nothing was played. See the status page.",
     ),
     Reason(

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.canonical import clean_text
 from audit.entry import Subject
 from injections import selectors
 from injections.callers import Caller, caller_of
@@ -232,12 +233,20 @@ def _objection(call: LiveCall, form: ArmForm) -> str:
 
 def _record_arming(code: str, *, form: ArmForm, call: LiveCall, by: Caller) -> None:
     into = f"{call.agent_name}'s call" if call.agent_name else "a call without an agent"
+    clip = form.cleaned_data.get("clip")
     record_refusal(
         action="barge.arm_refused",
         code=code,
         summary=f"{by.actor.name} could not arm a barge into {into}: {reason(code).sentence}.",
-        subject=Subject(conversation_id=call.pk, participant_id=call.agent_participant_id),
-        details={"fields": sorted(form.errors)},
+        subject=Subject(
+            conversation_id=call.pk,
+            participant_id=call.agent_participant_id,
+            clip_id=None if clip is None else clip.pk,
+        ),
+        details={
+            "fields": sorted(form.errors),
+            "reason_given": clean_text(form.cleaned_data.get("reason", "")),
+        },
         by=by,
     )
 

@@ -1,3 +1,4 @@
+import json
 import re
 import uuid
 from collections.abc import Callable
@@ -195,8 +196,11 @@ def test_the_record_of_a_refused_arming_names_the_call_also_without_an_agent(
 
 def test_a_call_with_a_recording_in_it_cannot_be_armed(supervisor: Client, call: LiveCall, choice: Choice):
     InjectionFactory(conversation_id=call.pk)
-    assert supervisor.post(at(call, "arm/"), choice()).status_code == 409
-    assert records("barge.arm_refused")[0].reason_code == "call_busy"
+    sent = choice()
+    assert supervisor.post(at(call, "arm/"), sent).status_code == 409
+    record = records("barge.arm_refused")[0]
+    assert (record.reason_code, str(record.clip_id)) == ("call_busy", sent["clip"])
+    assert json.loads(record.body)["details"]["reason_given"] == sent["reason"]
 
 
 def test_cancelling_brings_back_what_was_filled_in(supervisor: Client, call: LiveCall, choice: Choice):
