@@ -31,6 +31,7 @@ _BADGES: Final = {
     Status.COMPLETED: Badge("go", "✓", "Played"),
     Status.UNCONFIRMED: Badge("unknown", "?", "End not reported"),
 }
+_FOUND_PLAYED: Final = Badge("plain", "✓", "Found to be played")
 STATUS_WORDS: Final = {status: badge.words for status, badge in _BADGES.items()}
 _WORDS: Final = {
     Status.REQUESTED: ("The call is being checked.", "Nothing has been sent yet."),
@@ -104,8 +105,8 @@ class Try:
 
 
 def badge_of(injection: InjectionRequest) -> Badge:
-    """Return the badge of the injection's status."""
-    return _BADGES[Status(injection.status)]
+    """Return the badge of the injection's status; a person's finding is not shown as the platform's word."""
+    return _FOUND_PLAYED if is_played_by_word(injection) else _BADGES[Status(injection.status)]
 
 
 def story(injection: InjectionRequest) -> Story:
@@ -113,7 +114,7 @@ def story(injection: InjectionRequest) -> Story:
     status = Status(injection.status)
     what, meaning = _words(injection, status)
     return Story(
-        badge=_BADGES[status],
+        badge=badge_of(injection),
         what=what,
         meaning=meaning,
         remedy="" if status in _UNEXPLAINED else remedy(injection.reason_code),
@@ -174,8 +175,9 @@ def _explanation(injection: InjectionRequest, status: Status) -> tuple[str, str]
 
 def _stages(injection: InjectionRequest, status: Status) -> tuple[Stage, ...]:
     checked, sent, answered = injection.checked_ms, injection.sent_ms, injection.answered_ms
-    is_accepted = bool(injection.interaction_id) or status in _ACCEPTED
-    is_settled = injection.reason_code == "settled_not_played" or is_played_by_word(injection)
+    is_found_played = is_played_by_word(injection)
+    is_accepted = bool(injection.interaction_id) or (status in _ACCEPTED and not is_found_played)
+    is_settled = injection.reason_code == "settled_not_played" or is_found_played
     # What was not accepted never played; when a person settled it says nothing of how long it did.
     ended = None if is_settled or not is_accepted else _playing_ms(injection.sent_at, injection.ended_at)
     waited = injection.waited_ms

@@ -128,3 +128,9 @@ def test_a_refusal_before_sending_has_empty_stages():
 def test_the_page_asks_on_until_it_is_over(status: Status, code: str, is_over: bool, is_cancellable: bool):
     told = story(an_injection(status, code))
     assert (told.is_over, told.is_cancellable) == (is_over, is_cancellable)
+
+
+def test_what_a_person_found_is_not_shown_as_the_platform_s_word():
+    told = story(an_injection(Status.COMPLETED, checked_ms=58.0, sent_ms=62.0, sent_at=NOW, ended_at=NOW))
+    assert told.badge.words == "Found to be played"
+    assert [stage.is_done for stage in told.stages if stage.words == "Accepted"] == [False]
