@@ -5,9 +5,11 @@ import os
 import shutil
 import tempfile
 
-_folder = tempfile.mkdtemp(prefix="portal-tests-")
-os.mkdir(os.path.join(_folder, "static"))
-atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+if "TESTS_FOLDER" not in os.environ:  # the processes that a test starts share it
+    os.environ["TESTS_FOLDER"] = tempfile.mkdtemp(prefix="portal-tests-")
+    os.mkdir(os.path.join(os.environ["TESTS_FOLDER"], "static"))
+    atexit.register(shutil.rmtree, os.environ["TESTS_FOLDER"], ignore_errors=True)
+_folder = os.environ["TESTS_FOLDER"]
 
 for _name in list(os.environ):
     if _name.startswith(("GENESYS_", "QA_WEBHOOK_", "INJECT_", "PORTAL_", "REDIS_", "ALLOWED_")):

@@ -4,13 +4,15 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, connections
+import django
+from django.db import connection
 
 from audit.merkle import HASH_SIZE
 from audit.models import AuditLeaf, AuditPending, AuditRecord
@@ -74,15 +76,23 @@ def spans(begin: int, end: int, *, processes: int) -> Iterator[Span]:
 
 
 def _in_processes(bounds: Sequence[tuple[int, int]], processes: int) -> Iterator[Span]:
-    connections.close_all()  # what is open here must not be shared with a child
-    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
+    # Spawned: a forked child would inherit what other threads have open, and SQLite then reads nonsense.
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=django.setup)
+    with pool:
+        work = partial(_examine_there, connection.settings_dict)
         # A few ahead, so that memory stays flat.
-        coming = deque(pool.submit(examine, *bound) for bound in bounds[: 2 * processes])
+        coming = deque(pool.submit(work, *bound) for bound in bounds[: 2 * processes])
         for bound in [*bounds[2 * processes :], *[None] * len(coming)]:
             span = coming.popleft().result()
             if bound is not None:
-                coming.append(pool.submit(examine, *bound))
+                coming.append(pool.submit(work, *bound))
             yield span
+
+
+def _examine_there(database: dict[str, Any], begin: int, end: int) -> Span:
+    """Examine in another process, whose settings may name another database than the one asked about."""
+    connection.settings_dict.update(database)
+    return examine(begin, end)
 
 
 def _rows(begin: int, end: int) -> list[Row]:
