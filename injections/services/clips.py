@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from audit import services as audit
 from audit.entry import Subject
+from audit.files import write_chunks
 from injections.audio.child import analyse
 from injections.audio.facts import Analysis
 from injections.audio.limits import AudioLimits
@@ -23,7 +24,6 @@ from injections.callers import Caller
 from injections.models import AudioClip
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Action
-from injections.services.durable_file import write_durably
 from injections.services.refusals import NotPermitted, record_refusal, require
 
 LEVELLED: Final = "wav_16k"  # the rendition that is played when level normalisation is asked for
@@ -202,7 +202,7 @@ def _refuse_known(sha256: str) -> None:
 
 def _store(name: str, content: "File[bytes]") -> None:
     # The name is the digest of the content: to write it again changes nothing, and mends what is damaged.
-    write_durably(Path(default_storage.path(name)), content.chunks())
+    write_chunks(Path(default_storage.path(name)), content.chunks())
 
 
 def _refuse(by: Caller, sentence: str, *, clip: AudioClip) -> None:
