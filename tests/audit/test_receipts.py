@@ -1,13 +1,11 @@
 """Receipts: what was promised to a caller is in the log, or somebody dropped it."""
 
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.core.management import call_command
 
 from audit import notes, receipts
 from audit.canonical import format_time
@@ -17,6 +15,7 @@ from audit.notes import InvalidNote, PublicKey, SigningKey
 from audit.places import Places
 from audit.receipts import Receipt, open_receipt, receipt_for
 from audit.verification.witnesses import read_keys
+from tests.audit.commands import verify
 from tests.audit.forging import raw, tamper, update
 
 Record = Callable[..., AuditRecord]
@@ -111,30 +110,14 @@ def test_a_record_dropped_with_every_trace_is_found_with_its_receipt(
     dropped = record()
     path = tmp_path / "receipt"
     path.write_text(_receipt(dropped))
-    assert _verify("--receipt", str(path))[0] == 0
+    assert verify("--receipt", str(path))[0] == 0
     tamper(
         ("DELETE FROM audit_auditrecord WHERE id = %s", [raw(dropped.pk)]),
         ("DELETE FROM audit_auditpending WHERE record_id = %s", [raw(dropped.pk)]),
     )
-    status, told = _verify()
+    status, told = verify()
     assert (status, "shown by its receipt alone" in told) == (0, True)
-    status, told = _verify("--receipt", str(path))
+    status, told = verify("--receipt", str(path))
     assert status == 1
     assert f"FAULT  The receipt {path}: the record {dropped.pk} of" in told
     assert "and 1 receipts" in told
-
-
-def _verify(*options: str) -> tuple[int, str]:
-    out = StringIO()
-    try:
-        call_command("verify_audit", *options, stdout=out, stderr=out)
-    except SystemExit as end:
-        return int(end.code or 0), out.getvalue()
-    return 0, out.getvalue()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_file_that_is_no_receipt_is_named(record: Record, log_places: Places, tmp_path: Path):
-    path = tmp_path / "receipt"
-    path.write_text("nonsense")
-    assert "it is not valid" in _verify("--receipt", str(path))[1]

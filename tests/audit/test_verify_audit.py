@@ -2,32 +2,22 @@
 
 import json
 import threading
-from collections.abc import Callable
-from io import StringIO
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connection, connections
 
 from audit.models import AuditCheckpoint, AuditRecord
 from audit.places import Places
 from audit.sealer import Sealer
+from tests.audit.commands import verify
 from tests.audit.flush import suspended
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Record = Callable[..., AuditRecord]
 Seal = Callable[[], None]
-
-
-def _verify(*options: str) -> tuple[int, str]:
-    """Return exit status and output."""
-    out = StringIO()
-    try:
-        call_command("verify_audit", *options, stdout=out, stderr=out)
-    except SystemExit as end:
-        return int(end.code or 0), out.getvalue()
-    return 0, out.getvalue()
 
 
 def _forge(record: AuditRecord) -> None:
@@ -43,7 +33,7 @@ def _result() -> AuditRecord:
 
 
 def test_an_empty_log_is_whole(log_places: Places):
-    status, told = _verify()
+    status, told = verify()
     assert (status, "Verified 0 of 0 records" in told) == (0, True)
 
 
@@ -51,7 +41,7 @@ def test_a_whole_log_ends_with_0_and_is_on_record(record: Record, seal: Seal):
     record()
     record()
     seal()
-    status, told = _verify()
+    status, told = verify()
     assert (status, "Verified 2 of 2 records, 1 checkpoints and 1 anchors. No fault." in told) == (0, True)
     assert (_result().outcome, _result().actor_kind) == ("done", "system")
     details = json.loads(_result().body)["details"]
@@ -64,7 +54,7 @@ def test_a_damaged_log_ends_with_1_and_its_first_fault_is_on_record(record: Reco
     seal()
     _forge(second)
     _forge(first)
-    status, told = _verify()
+    status, told = verify()
     fault = "Record 0: The column summary differs from the text of the record."
     assert (status, told.splitlines()[0]) == (1, f"FAULT  {fault}")
     assert (_result().outcome, _result().reason_code) == ("failed", "log_damaged")
@@ -75,20 +65,20 @@ def test_a_damaged_log_ends_with_1_and_its_first_fault_is_on_record(record: Reco
 def test_the_second_run_reads_what_is_new(record: Record, seal: Seal):
     record()
     seal()
-    _verify()
+    verify()
     record()
     seal()
     # The record of the first run is new as well.
-    assert "Verified 2 of 3 records, 1 checkpoints and 1 anchors." in _verify()[1]
+    assert "Verified 2 of 3 records, 1 checkpoints and 1 anchors." in verify()[1]
 
 
 def test_a_fault_in_what_was_read_before_is_found_by_a_full_run(record: Record, seal: Seal):
     old = record()
     seal()
-    _verify()
+    verify()
     _forge(old)
-    assert _verify()[0] == 0
-    assert _verify("--full")[0] == 1
+    assert verify()[0] == 0
+    assert verify("--full")[0] == 1
 
 
 def test_how_far_the_log_was_verified_is_kept_only_when_nothing_was_wrong(
@@ -96,12 +86,12 @@ def test_how_far_the_log_was_verified_is_kept_only_when_nothing_was_wrong(
 ):
     record()
     seal()
-    _verify()
+    verify()
     before = log_places.verified.read_text()
     bad = record()
     seal()
     _forge(bad)
-    assert _verify()[0] == 1
+    assert verify()[0] == 1
     assert log_places.verified.read_text() == before
 
 
@@ -116,7 +106,7 @@ def test_a_run_that_breaks_off_is_not_remembered(
 
     monkeypatch.setattr("audit.verification.log.check_strays", break_off)
     with pytest.raises(CommandError, match="no power"):
-        _verify()
+        verify()
     assert not log_places.verified.exists()
     assert (_result().outcome, _result().reason_code) == ("failed", "broke_off")
 
@@ -135,22 +125,22 @@ def test_a_memory_that_was_changed_is_named(record: Record, seal: Seal, log_plac
     record()
     seal()
     log_places.verified.write_text(text)
-    status, told = _verify()
+    status, told = verify()
     assert (status, "does not say how far the log was verified" in told) == (1, True)
 
 
 def test_a_memory_that_claims_another_log_is_named(record: Record, seal: Seal, log_places: Places):
     record()
     seal()
-    _verify()
+    verify()
     state = json.loads(log_places.verified.read_text())
     log_places.verified.write_text(json.dumps({**state, "peaks": ["0" * 64]}))
-    assert "says otherwise of the first 1 records" in _verify()[1]
+    assert "says otherwise of the first 1 records" in verify()[1]
 
 
 def test_an_anchor_that_is_named_but_not_there_is_an_error(log_places: Places, tmp_path: Path):
     with pytest.raises(CommandError, match="cannot be verified"):
-        _verify("--anchors", str(tmp_path / "nowhere"))
+        verify("--anchors", str(tmp_path / "nowhere"))
 
 
 def test_several_anchors_are_read(record: Record, seal: Seal, log_places: Places, tmp_path: Path):
@@ -158,7 +148,7 @@ def test_several_anchors_are_read(record: Record, seal: Seal, log_places: Places
     seal()
     copy = tmp_path / "copy"
     copy.write_text(log_places.anchors.read_text())
-    assert " and 2 anchors." in _verify("--anchors", str(copy), "--anchors", str(log_places.anchors))[1]
+    assert " and 2 anchors." in verify("--anchors", str(copy), "--anchors", str(log_places.anchors))[1]
 
 
 def test_a_key_that_somebody_kept_is_trusted_instead_of_ours(
@@ -169,9 +159,9 @@ def test_a_key_that_somebody_kept_is_trusted_instead_of_ours(
     pinned = tmp_path / "pinned"
     pinned.write_text(log_places.public_keys.read_text())
     log_places.public_keys.write_text("audit-log/forged+00000000+AA==\n")
-    assert _verify("--key", str(pinned))[0] == 0
+    assert verify("--key", str(pinned))[0] == 0
     with pytest.raises(CommandError, match="cannot be verified"):
-        _verify()
+        verify()
 
 
 def test_a_long_run_shows_its_progress(record: Record, seal: Seal, monkeypatch: pytest.MonkeyPatch):
@@ -180,7 +170,7 @@ def test_a_long_run_shows_its_progress(record: Record, seal: Seal, monkeypatch: 
     seal()
     monkeypatch.setattr("audit.management.commands.verify_audit._PROGRESS_S", -1.0)
     monkeypatch.setattr("audit.verification.spans.LENGTH", 2)
-    assert _verify()[1].startswith("2 of 3 records\n3 of 3 records\n")
+    assert verify()[1].startswith("2 of 3 records\n3 of 3 records\n")
 
 
 def test_several_processes_find_what_one_finds(record: Record, seal: Seal, monkeypatch: pytest.MonkeyPatch):
@@ -189,18 +179,20 @@ def test_several_processes_find_what_one_finds(record: Record, seal: Seal, monke
     monkeypatch.setattr("audit.management.commands.verify_audit._MOST_PROCESSES", 2)
     monkeypatch.setattr("audit.verification.spans.LENGTH", 4)
     monkeypatch.setattr("audit.verification.spans.SHARED_FROM", 1)
-    assert "Verified 40 of 40 records, 1 checkpoints and 1 anchors. No fault." in _verify()[1]
+    assert "Verified 40 of 40 records, 1 checkpoints and 1 anchors. No fault." in verify()[1]
     for place in (39, 17, 3):
         _forge(written[place])
-    lines = _verify("--full")[1].splitlines()
+    lines = verify("--full")[1].splitlines()
     assert [line.split(":")[0] for line in lines[:3]] == [f"FAULT  Record {place}" for place in (3, 17, 39)]
 
 
-def test_a_log_that_grows_while_it_is_verified_seems_never_damaged(record: Record, log_places: Places):
+@pytest.fixture
+def growing(record: Record, log_places: Places) -> Iterator[None]:
+    """Let two threads write and one seal, as long as the test runs."""
     stop = threading.Event()
 
     def write() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.005):
             record()
         connections.close_all()
 
@@ -210,14 +202,26 @@ def test_a_log_that_grows_while_it_is_verified_seems_never_damaged(record: Recor
     threads = [threading.Thread(target=work, daemon=True) for work in (write, write, seal_on)]
     for thread in threads:
         thread.start()
-    try:
-        told = [_verify(*options)[1] for options in [[], ["--full"]] * 15]
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(30)
-    assert [one for one in told if "FAULT" in one] == []
+    yield
+    stop.set()
+    for thread in threads:
+        thread.join(30)
     assert AuditCheckpoint.objects.count() > 1
+
+
+@pytest.mark.usefixtures("growing")
+def test_a_log_that_grows_while_it_is_verified_seems_never_damaged():
+    told = [verify(*options)[1] for options in [[], ["--full"]] * 15]
+    assert [one for one in told if "FAULT" in one] == []
+
+
+@pytest.mark.usefixtures("growing")
+def test_other_processes_verify_while_threads_have_the_database_open(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("audit.management.commands.verify_audit._MOST_PROCESSES", 2)
+    monkeypatch.setattr("audit.verification.spans.LENGTH", 256)
+    monkeypatch.setattr("audit.verification.spans.SHARED_FROM", 1)
+    told = [verify("--full") for _ in range(5)]
+    assert [one for one in told if one[0] != 0] == []
 
 
 def test_what_is_sealed_and_not_signed_is_told(record: Record, seal: Seal):
@@ -227,7 +231,7 @@ def test_what_is_sealed_and_not_signed_is_told(record: Record, seal: Seal):
     seal()
     record()
     seal_batch()
-    assert "The records from 1 on are sealed but not signed yet." in _verify()[1]
+    assert "The records from 1 on are sealed but not signed yet." in verify()[1]
 
 
 def test_many_faults_are_counted_and_the_first_told(record: Record, seal: Seal):
@@ -236,7 +240,7 @@ def test_many_faults_are_counted_and_the_first_told(record: Record, seal: Seal):
     seal()
     with suspended(connection), connection.cursor() as cursor:
         cursor.execute("UPDATE audit_auditrecord SET summary = 'x'")
-    told = _verify()[1]
+    told = verify()[1]
     assert told.count("FAULT  Record") == 20
     assert "FAULT  and 5 more" in told
     assert "25 faults, the first: Record 0:" in told
