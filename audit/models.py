@@ -55,6 +55,10 @@ def _no_longer_than(field: str, limit: int) -> models.CheckConstraint:
     )
 
 
+def _a_hash(field: str, *, name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(condition=Q(Exact(Length(F(field)), HASH_LENGTH)), name=name)
+
+
 def _newest_first(field: str, *, condition: Q | None = None) -> models.Index:
     """Index for "the newest records with this `field`": identifiers sort by time."""
     return models.Index(F(field), F("id").desc(), name=f"audit_by_{field}", condition=condition)
@@ -135,9 +139,7 @@ class AuditRecord(models.Model):
             ),
             models.CheckConstraint(condition=~Q(action=""), name="audit_record_action_given"),
             models.CheckConstraint(condition=~Q(summary=""), name="audit_record_summary_given"),
-            models.CheckConstraint(
-                condition=Q(Exact(Length(F("leaf_hash")), HASH_LENGTH)), name="audit_record_leaf_hash_length"
-            ),
+            _a_hash("leaf_hash", name="audit_record_leaf_hash_length"),
             models.CheckConstraint(
                 condition=Q(previous_in_conversation__isnull=True)
                 | Q(Exact(Length(F("previous_in_conversation")), HASH_LENGTH)),
@@ -220,9 +222,7 @@ class AuditLeaf(_Sealed):
         default_permissions = ()
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(index__gte=0), name="audit_leaf_index_from_0"),
-            models.CheckConstraint(
-                condition=Q(Exact(Length(F("leaf_hash")), HASH_LENGTH)), name="audit_leaf_hash_length"
-            ),
+            _a_hash("leaf_hash", name="audit_leaf_hash_length"),
         ]
 
     def __str__(self) -> str:
@@ -244,9 +244,7 @@ class AuditNode(_Sealed):
         default_permissions = ()
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(level__gte=1, index__gte=0), name="audit_node_place"),
-            models.CheckConstraint(
-                condition=Q(Exact(Length(F("node_hash")), HASH_LENGTH)), name="audit_node_hash_length"
-            ),
+            _a_hash("node_hash", name="audit_node_hash_length"),
         ]
 
     def __str__(self) -> str:
@@ -268,9 +266,7 @@ class AuditCheckpoint(_Sealed):
         default_permissions = ()
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(size__gte=1), name="audit_checkpoint_size_from_1"),
-            models.CheckConstraint(
-                condition=Q(Exact(Length(F("root_hash")), HASH_LENGTH)), name="audit_checkpoint_root_length"
-            ),
+            _a_hash("root_hash", name="audit_checkpoint_root_length"),
         ]
 
     def __str__(self) -> str:
