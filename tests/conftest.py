@@ -1,7 +1,5 @@
 """Fixtures for every package: the network guard, people by their role, a whole portal, a browser."""
 
-import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +9,7 @@ from django.db import connection
 
 from injections.roles import Role
 from tests.audit.flush import flush_past_the_guards  # noqa: F401  a fixture, for every test that commits
+from tests.support.needs import binary
 from tests.support.portal import PortalProcess, start_portal
 
 _LOCAL = {"127.0.0.1", "::1", "localhost", "", "0.0.0.0"}  # noqa: S104  a server may bind to all
@@ -113,13 +112,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Return headless Chromium, the machine's own."""
-    executable = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if executable is None:
-        if os.environ.get("CI"):
-            pytest.fail("browser tests may not be left out in CI: apt-get install chromium")
-        pytest.skip("no Chromium found: apt-get install chromium")
+    executable = binary("chromium", "chromium-browser", "google-chrome", install="chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
 import requests
 
 from bargeportal.processes import free_port
 from tests.support import with_postgres
+from tests.support.needs import binary, lacking
 from tests.support.simulator_process import SimulatorProcess, start_simulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,23 +27,14 @@ _START_S = 60
 _SHARED_KEYS = ("SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET", "QA_WEBHOOK_SECRET")
 
 
-def need(what: str, advice: str) -> None:
-    """Skip the test for want of a service, in CI fail it."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing in CI: {advice}")
-    pytest.skip(f"{what} is not installed: {advice}")
-
-
 class RedisProcess:
     """A Redis on a port of its own, which can be stopped, emptied and started again."""
 
     def __init__(self, folder: str) -> None:
-        binary = shutil.which("redis-server")
-        if binary is None:
-            need("Redis", "apt-get install redis-server")
+        program = binary("redis-server", install="redis-server")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = [str(binary), "--port", str(self.port), "--save", "", "--dir", folder]
+        self._command = [program, "--port", str(self.port), "--save", "", "--dir", folder]
         self.start()
 
     def start(self) -> None:
@@ -209,7 +199,7 @@ def running(*, webs: int = 2, workers: int = 2, **simulator_options: Any) -> Ite
     """Run everything, and end it."""
     bin_dir = with_postgres.binaries()
     if bin_dir is None:
-        need("PostgreSQL", "apt-get install postgresql")
+        lacking("PostgreSQL", install="postgresql")
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-", ignore_cleanup_errors=True))
         Path(folder, "static").mkdir()

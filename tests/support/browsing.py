@@ -11,6 +11,15 @@ def open_call(page: Any, agent: str) -> None:
     page.wait_for_selector("#arm-button")
 
 
+def arm(page: Any, agent: str) -> None:
+    open_call(page, agent)
+    page.locator("#panel input[name=clip]").first.check()
+    page.fill("#reason", "Notice was not given")
+    page.click("#arm-button")
+    page.wait_for_selector("#fire:focus")
+    page.wait_for_timeout(450)  # the guard against a second press
+
+
 def faults(page: Any) -> list[str]:
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate(

@@ -1,30 +1,23 @@
 """A real Redis for whoever needs one: the machine's own binary, on a socket in a temporary folder."""
 
-import os
-import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 import redis
 
-ADVICE = "Redis is not installed: apt-get install redis-server"
+from tests.support.needs import binary
 
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """Run a Redis that keeps nothing, and give its URL; without the binary skip the test, in CI fail it."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        if os.environ.get("CI"):
-            pytest.fail(ADVICE)
-        pytest.skip(ADVICE)
+    """Run a Redis that keeps nothing, and give its URL."""
+    program = binary("redis-server", install="redis-server")
     with tempfile.TemporaryDirectory(prefix="redis-", ignore_cleanup_errors=True) as folder:
         process = subprocess.Popen(
-            [binary, "--port", "0", "--unixsocket", f"{folder}/socket", "--save", "", "--dir", folder],
+            [program, "--port", "0", "--unixsocket", f"{folder}/socket", "--save", "", "--dir", folder],
             stdout=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
         )

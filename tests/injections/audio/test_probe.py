@@ -1,8 +1,6 @@
 """What a recording is, found by decoding all of it."""
 
 import hashlib
-import os
-import shutil
 import subprocess
 
 import numpy as np
@@ -14,6 +12,7 @@ from injections.audio.probe import check_extension
 from injections.audio.refusal import AudioRefused
 from tests.injections.audio.probing import probe
 from tests.injections.audio.sounds import FORMATS, speech, tone, write
+from tests.support.needs import binary
 
 
 @pytest.mark.parametrize(("container", "subtype"), FORMATS)
@@ -73,11 +72,7 @@ def test_the_exact_duration_is_that_of_the_original_sound(masters, kind):
     ],
 )
 def test_what_another_encoder_wrote_is_accepted(tmp_path, masters, arguments, codec):
-    encoder = shutil.which("ffmpeg")
-    if encoder is None:
-        if os.environ.get("CI"):
-            pytest.fail("another encoder may not be left out in CI: apt-get install ffmpeg")
-        pytest.skip("no ffmpeg found: apt-get install ffmpeg")
+    encoder = binary("ffmpeg", install="ffmpeg")
     path = tmp_path / arguments[-1]
     subprocess.run(
         [encoder, "-v", "error", "-i", masters["wav"], *arguments[:-1], path], check=True, timeout=20

@@ -7,19 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.browsing import open_call
+from tests.support.browsing import arm, open_call
 from tests.support.portal import PortalProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.service]
-
-
-def arm(page: Any, agent: str) -> None:
-    open_call(page, agent)
-    page.locator("#panel input[name=clip]").first.check()
-    page.fill("#reason", "Notice was not given")
-    page.click("#arm-button")
-    page.wait_for_selector("#fire:focus")
-    page.wait_for_timeout(450)  # the guard against a second press
 
 
 def slowly(route: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browsing import faults, open_call
+from tests.support.browsing import arm, faults, open_call
 from tests.support.portal import PortalProcess, start_portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.service]
@@ -45,12 +45,7 @@ def at_work(browser: Any, portal: PortalProcess) -> Iterator[Callable[..., Any]]
 
 
 def barge(page: Any, agent: str) -> None:
-    open_call(page, agent)
-    page.locator("#panel input[name=clip]").first.check()
-    page.fill("#reason", "Notice was not given")
-    page.click("#arm-button")
-    page.wait_for_selector("#fire")
-    page.wait_for_timeout(450)  # the guard against a second press
+    arm(page, agent)
     page.click("#fire")
     page.wait_for_selector("#result")
 
@@ -208,15 +203,6 @@ def test_axe_finds_no_fault_in_what_waits(at_work: Any, new_call: Any, portal: P
     supervisor.wait_for_selector("#result .tag:has-text('Cancelled')")
     work_breaker(admin, "Yes, let requests through")
     assert found == []
-
-
-def arm(page: Any, agent: str) -> None:
-    open_call(page, agent)
-    page.locator("#panel input[name=clip]").first.check()
-    page.fill("#reason", "Notice was not given")
-    page.click("#arm-button")
-    page.wait_for_selector("#fire")
-    page.wait_for_timeout(450)  # the guard against a second press
 
 
 def test_a_press_whose_answer_is_lost_is_resolved_by_itself_and_played_once(
