@@ -1,5 +1,6 @@
 """The administrator's tables: people with their roles, and who may see which queue. Each change is in the log."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
@@ -40,11 +41,10 @@ class Choices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # any 
 class Recorded:
     """Mixed into a ModelAdmin: writes each change to the log, in the transaction of the change."""
 
-    kind = ""  # how the log calls one row
-
-    def state_of(self, row: Any) -> dict[str, Any]:
-        """Return what the log shows of a row, before and after."""
-        raise NotImplementedError
+    kind: ClassVar[str]  # how the log calls one row
+    state_of: Callable[
+        ..., dict[str, Any]
+    ]  # what the log shows of a row, before and after: given by each table
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer boxes to tick: Django's own pair of lists has no name for a screen reader and needs a script."""
