@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.urls import path, re_path, register_converter
 
+from injections.api import audit_log
 from injections.api.completion import completion
 from injections.api.events import EventsView
 from injections.api.inject import InjectView
@@ -32,6 +33,17 @@ urlpatterns = [
     path("inject", InjectView.as_view(), name="inject"),
     path("api/v1/injections/<anycase:injection_id>", InjectionView.as_view(), name="api_injection"),
     path("api/v1/events", EventsView.as_view(), name="api_events"),
+    path("api/v1/audit/records", audit_log.RecordsView.as_view(), name="api_audit_records"),
+    path("api/v1/audit/records/<anycase:record_id>", audit_log.RecordView.as_view(), name="api_audit_record"),
+    path(
+        "api/v1/audit/records/<anycase:record_id>/inclusion",
+        audit_log.InclusionView.as_view(),
+        name="api_audit_inclusion",
+    ),
+    path("api/v1/audit/consistency", audit_log.ConsistencyView.as_view(), name="api_audit_consistency"),
+    path("api/v1/audit/checkpoints", audit_log.CheckpointsView.as_view(), name="api_audit_checkpoints"),
+    path("api/v1/audit/checkpoint", audit_log.CheckpointView.as_view(), name="api_audit_checkpoint"),
+    path("api/v1/audit/keys", audit_log.KeysView.as_view(), name="api_audit_keys"),
     path("webhooks/completion/<path:secret>", completion, name="completion"),  # a secret may have slashes
     re_path("^(?:api|webhooks)/", nothing_here),
     path("media/clips/<uuid:clip_id>/<str:token>/<str:name>", clip_media, name="clip_media"),

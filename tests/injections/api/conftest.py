@@ -1,4 +1,4 @@
-"""A client of POST /inject, and a call for it."""
+"""A client of POST /inject, a call for it, and a log."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 from knox.models import AuthToken
 
 from injections.roles import Role
+from tests.audit.conftest import log, log_places, record, seal  # noqa: F401  fixtures
 from tests.factories import UserFactory
 from tests.support.simulator_process import SimulatorProcess
 
