@@ -16,8 +16,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
 from audit.entry import Actor, Source
+from bargeportal.own_acts import record_act, record_new_password, state_of_account
 from bargeportal.rights import seed_roles
-from injections.callers import Caller, roles_of
+from injections.callers import Caller, roles_of, system_caller
 from injections.models import AudioClip, Queue
 from injections.models.audio_clip import ClipStatus
 from injections.roles import Role
@@ -49,33 +50,50 @@ class Recording(TypedDict):
     transcript: str
 
 
-def seed_people(*, password: str) -> None:
-    """Make the demo's people; all of them log in with `password` afterwards."""
+def seed_people(*, password: str, by: Caller) -> None:
+    """Make the demo's people; all of them log in with `password` afterwards. Each change is on record."""
+    there = {user.username: user for user in User.objects.filter(username__in=[name for name, *_ in PEOPLE])}
     # Hashing is made to be slow. They share the password, so they may share its hash.
-    kept = [hashed for hashed in _stored_hashes() if check_password(password, hashed)]
+    kept = [h for h in {user.password for user in there.values()} if check_password(password, h)]
     hashed = kept[0] if kept else make_password(password)
     for username, first, last, role in PEOPLE:
-        user, is_new = User.objects.get_or_create(
-            username=username,
-            defaults={
-                "first_name": first,
-                "last_name": last,
-                "password": hashed,
-            },
-        )
-        user.groups.add(Group.objects.get(name=role.value))
-        if not is_new and user.password not in kept:
+        user = there.get(username)
+        if user is None:
+            _add(User(username=username, first_name=first, last_name=last, password=hashed), role, by=by)
+        elif user.password not in kept:
             user.password = hashed
             user.save(update_fields=["password"])
+            record_new_password(user, by=by)
 
 
-def seed_queues() -> None:
+def _add(user: User, role: Role, *, by: Caller) -> None:
+    user.save()
+    user.groups.set([Group.objects.get(name=role.value)])
+    record_act(
+        "user.added",
+        user,
+        summary=f"{by.label} added the user {user.username} for the demo.",
+        after=state_of_account(user),
+        by=by,
+    )
+
+
+def seed_queues(*, by: Caller) -> None:
     """Make the simulator's queues and give the demo's supervisor hers."""
     supervisor = User.objects.get(username="supervisor")
     for queue_id, name, is_hers in QUEUES:
         queue, is_new = Queue.objects.get_or_create(pk=queue_id, defaults={"name": name})
-        if is_new and is_hers:
+        if not is_new:
+            continue
+        if is_hers:
             queue.supervisors.add(supervisor)
+        record_act(
+            "queue.added",
+            queue,
+            summary=f"{by.label} added the queue {name} for the demo.",
+            after={"name": name, "supervisors": [supervisor.username] if is_hers else []},
+            by=by,
+        )
 
 
 def seed_recordings(*, where: str) -> None:
@@ -100,13 +118,16 @@ def seed_recordings(*, where: str) -> None:
             approve_clip(clip_id=clip.pk, by=caller_named("approver", where=where))
 
 
-def seed(*, password: str, where: str) -> None:
-    """Make everything that the demo needs and that is not there yet."""
+def seed(*, password: str, where: str) -> str:
+    """Make everything that the demo needs and that is not there yet; return a line that says how to log in."""
+    by = system_caller(where=where)
     with transaction.atomic():
         seed_roles()
-        seed_people(password=password)
-        seed_queues()
+        seed_people(password=password, by=by)
+        seed_queues(by=by)
     seed_recordings(where=where)
+    names = ", ".join(username for username, *_ in PEOPLE)
+    return f"Log in as one of {names}; the password of each is {password}"
 
 
 def caller_named(username: str, *, where: str) -> Caller:
@@ -117,11 +138,6 @@ def caller_named(username: str, *, where: str) -> Caller:
     user = User.objects.get(username=username)
     actor = Actor(kind="system", name=f"Barge Portal (for {user.get_full_name()})")
     return Caller(user=user, roles=roles_of(user), actor=actor, source=Source(where=where))
-
-
-def _stored_hashes() -> set[str]:
-    names = [username for username, *_ in PEOPLE]
-    return set(User.objects.filter(username__in=names).values_list("password", flat=True))
 
 
 def _recordings() -> list[Recording]:

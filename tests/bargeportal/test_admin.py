@@ -7,6 +7,7 @@ from django.test import Client
 from audit.models import AuditRecord
 from bargeportal import demo
 from bargeportal.rights import seed_roles
+from injections.callers import system_caller
 from injections.models import Queue
 from injections.roles import Role
 
@@ -17,8 +18,8 @@ pytestmark = pytest.mark.django_db
 def admin(client: Client) -> Client:
     """Return the demo's administrator, logged in."""
     seed_roles()
-    demo.seed_people(password="a-demo-password")
-    demo.seed_queues()
+    demo.seed_people(password="a-demo-password", by=system_caller(where="a test"))
+    demo.seed_queues(by=system_caller(where="a test"))
     client.force_login(User.objects.get(username="admin"))
     return client
 

@@ -162,6 +162,55 @@ def test_an_account_that_is_there_is_not_made_an_administrator(monkeypatch: pyte
     assert roles_of(User.objects.get()) == set()
 
 
+def change_password(monkeypatch: pytest.MonkeyPatch, name: str, *, password: str) -> list[str]:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
+    return run("changepassword", name)
+
+
+def test_a_changed_password_holds_and_is_on_record_without_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    User.objects.create_user("ada", password=GOOD_PASSWORD)
+    change_password(monkeypatch, "ada", password="four-noisy-herons")
+    assert authenticate(username="ada", password=GOOD_PASSWORD) is None
+    assert authenticate(username="ada", password="four-noisy-herons") is not None
+    record = AuditRecord.objects.get(action="user.changed")
+    assert record.summary == "Barge Portal changed the user ada: password."
+    assert record.source_where == "manage.py changepassword"
+    assert "herons" not in record.body
+
+
+def test_a_password_whose_record_cannot_be_written_is_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    User.objects.create_user("ada", password=GOOD_PASSWORD)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the log is full")
+
+    monkeypatch.setattr("audit.services.append", fail)
+    with pytest.raises(RuntimeError):
+        change_password(monkeypatch, "ada", password="four-noisy-herons")
+    assert authenticate(username="ada", password=GOOD_PASSWORD) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "why"),
+    [("ada", "short", "too short"), ("bob", "four-noisy-herons", "no account bob")],
+)
+def test_a_password_is_not_changed_for_nobody_nor_to_one_that_can_be_guessed(
+    monkeypatch: pytest.MonkeyPatch, name: str, password: str, why: str
+) -> None:
+    User.objects.create_user("ada", password=GOOD_PASSWORD)
+    with pytest.raises(CommandError, match=why):
+        change_password(monkeypatch, name, password=password)
+    assert authenticate(username="ada", password=GOOD_PASSWORD) is not None
+    assert not AuditRecord.objects.exists()
+
+
+def test_a_machine_is_given_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("create_api_client", "dialler")
+    with pytest.raises(CommandError, match="tokens and no password"):
+        change_password(monkeypatch, "dialler", password=GOOD_PASSWORD)
+    assert not User.objects.get(username="dialler").has_usable_password()
+
+
 @pytest.mark.parametrize("options", [(), ("--noinput", "--username", "ada", "--email", "a@b.example")])
 def test_django_s_superuser_is_not_made(options: tuple[str, ...]) -> None:
     with pytest.raises(CommandError, match="create_admin NAME"):

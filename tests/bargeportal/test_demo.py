@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
 
+from audit.models import AuditRecord
 from bargeportal import demo
 from bargeportal.rights import seed_roles
-from injections.callers import Caller
+from injections.callers import Caller, system_caller
 from injections.genesys.simulator.people import QUEUES
 from injections.models import AudioClip
 from injections.models.audio_clip import ClipStatus
@@ -29,7 +31,36 @@ def one_recording(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert first["file"] == NOTICE
     monkeypatch.setattr(demo, "_recordings", lambda: [first])
     seed_roles()
-    demo.seed_people(password="a-demo-password")
+    demo.seed_people(password="a-demo-password", by=system_caller(where="a test"))
+
+
+def test_people_that_the_demo_adds_are_on_record_without_their_password() -> None:
+    records = AuditRecord.objects.filter(action="user.added")
+    assert {record.summary for record in records} == {
+        f"Barge Portal added the user {username} for the demo." for username, *_ in demo.PEOPLE
+    }
+    assert "compliance" in records.get(summary__contains="user compliance").body
+    assert not any("a-demo-password" in record.body or "argon2" in record.body for record in records)
+
+
+def test_another_password_of_the_demo_is_on_record_and_the_same_one_is_none() -> None:
+    demo.seed_people(password="a-demo-password", by=system_caller(where="a test"))
+    assert not AuditRecord.objects.filter(action="user.changed").exists()
+    demo.seed_people(password="another-password", by=system_caller(where="a test"))
+    assert AuditRecord.objects.filter(action="user.changed").count() == len(demo.PEOPLE)
+
+
+def test_a_role_that_an_administrator_took_is_not_given_back() -> None:
+    User.objects.get(username="supervisor").groups.clear()
+    demo.seed_people(password="a-demo-password", by=system_caller(where="a test"))
+    assert not User.objects.get(username="supervisor").groups.exists()
+    assert Group.objects.filter(name=Role.SUPERVISOR).exists()
+
+
+def test_queues_that_the_demo_adds_are_on_record_once() -> None:
+    for _ in range(2):
+        demo.seed_queues(by=system_caller(where="a test"))
+    assert AuditRecord.objects.filter(action="queue.added").count() == len(demo.QUEUES)
 
 
 def _seed() -> ClipStatus:

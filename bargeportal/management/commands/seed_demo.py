@@ -17,6 +17,4 @@ class Command(DatabaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Seed, and say how to log in."""
         password = os.environ.get("DEMO_PASSWORD", "").strip() or secrets.token_urlsafe(9)
-        demo.seed(password=password, where="manage.py seed_demo")
-        names = ", ".join(username for username, *_ in demo.PEOPLE)
-        self.stdout.write(f"Log in as {names}; the password is {password}")
+        self.stdout.write(demo.seed(password=password, where="manage.py seed_demo"))

@@ -119,9 +119,7 @@ class Command(DatabaseCommand):
         from bargeportal import demo
 
         password = os.environ.get("DEMO_PASSWORD", "").strip() or secrets.token_urlsafe(9)
-        demo.seed(password=password, where="manage.py up")
-        names = ", ".join(username for username, *_ in demo.PEOPLE)
-        return f"Log in as one of {names}; the password of each is {password}"
+        return demo.seed(password=password, where="manage.py up")
 
     def _say(self, line: str) -> None:
         sys.stderr.write(f"up        | {line}\n")
