@@ -110,7 +110,10 @@ def _try(
         expire(injection, by=by)
         return
     try:
-        state = _verified(look(), injection)
+        state = look()
+        decision = decide(state, key=settings.GENESYS_CONSENT_KEY)
+        if decision.allowed:
+            _require_told(state)
     except GenesysError as error:
         is_probe = gate.report(error)
         record_failure(
@@ -126,7 +129,6 @@ def _try(
     injection.checked_ms = stopwatch.ms()
     is_ruled = ruled_at is not None and timezone.now() - ruled_at < _OLDEST_RULING
     against = None if is_ruled else _objection(injection, is_board_believed=state.hindrances is None)
-    decision = decide(state, key=settings.GENESYS_CONSENT_KEY)
     if not decision.allowed or against is not None:
         _refuse(injection, decision, against, evidence=_evidence(state), by=by)
         gate.report(None)  # a probe, perhaps: the platform works
@@ -183,8 +185,8 @@ def _is_in_time(injection: InjectionRequest, stopwatch: Stopwatch) -> bool:
     return is_sane and now < injection.deadline_at and stopwatch.ms() < allowed_ms
 
 
-def _verified(state: CallState, injection: InjectionRequest) -> CallState:
-    """Return `state` where it tells what has to be known; raise Refused where it does not.
+def _require_told(state: CallState) -> None:
+    """Raise Refused where `state`, which allows it otherwise, does not tell what has to be known.
 
     A gateway may offer the voice-interactions profile alone: then nobody knows of hold and secure pause. But a platform
     whose calls the board has read can tell, and when it does not, nothing may be played.
@@ -195,7 +197,6 @@ def _verified(state: CallState, injection: InjectionRequest) -> CallState:
             "The state of the call could not be verified: the platform does not tell of hold and secure pause.",
             remedy="Nothing was played. An administrator has to see whether the portal's OAuth client may read it.",
         )
-    return state
 
 
 def _objection(injection: InjectionRequest, *, is_board_believed: bool) -> Objection | None:

@@ -128,6 +128,17 @@ def test_a_platform_that_can_tell_and_does_not_is_no_reason_to_play(
     assert simulator.interactions() == []
 
 
+@pytest.mark.parametrize("state", ["ended", "disconnected", "gone"])
+def test_of_a_call_that_is_over_nobody_has_to_tell_more(
+    simulator: SimulatorProcess, command: Maker, machine: Caller, state: str
+) -> None:
+    FeedState.objects.create(snapshot_at=timezone.now())  # the board has read its calls
+    call = simulator.create_call()
+    simulator.patch_call(call["conversationId"], state=state)
+    refused = _inject(command(call), machine)
+    assert (refused.status, refused.reason_code) == (Status.REFUSED, "call_not_active")
+
+
 def test_what_the_board_knew_is_not_forgotten_because_the_check_took_long(
     simulator: SimulatorProcess,
 ) -> None:
