@@ -1,6 +1,6 @@
 """An administrator opens or closes the circuit breaker by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from django.db import transaction
@@ -15,12 +15,14 @@ from injections.services.refusals import require
 from injections.shared_state import StateUnavailable
 
 
-def open_breaker(*, by: Caller) -> None:
-    """Hold back every request to the platform until the breaker is closed by hand.
+def open_breaker(*, reason: str, by: Caller) -> None:
+    """Hold back every request to the platform until the breaker is closed by hand; the record keeps the `reason`.
 
-    Must run outside a transaction. Raises NotPermitted, StateUnavailable.
+    Must run outside a transaction. Raises NotPermitted, StateUnavailable, ValueError for an empty reason.
     """
-    _work("open", partial(gate.force_open, by=by.actor.name), by=by)
+    if not reason.strip():
+        raise ValueError("Requests are held back with a reason.")
+    _work("open", partial(gate.force_open, by=by.actor.name), details={"reason_given": reason}, by=by)
 
 
 def close_breaker(*, by: Caller) -> None:
@@ -28,28 +30,27 @@ def close_breaker(*, by: Caller) -> None:
 
     Must run outside a transaction. Raises NotPermitted, StateUnavailable.
     """
-    _work("close", gate.close, by=by)
+    _work("close", gate.close, details={}, by=by)
 
 
-def _work(verb: str, act: Callable[[], None], *, by: Caller) -> None:
+def _work(verb: str, act: Callable[[], None], *, details: Mapping[str, str], by: Caller) -> None:
     """Record that it is about to happen, do it, record what came of it.
 
     The shared state is outside the database: as with a command to the platform, the intent is on record first.
     """
     require(Action.WORK_BREAKER, attempt=f"{verb} the circuit breaker", by=by)
     done = "opened" if verb == "open" else "closed"
-    _record(
-        f"breaker.{verb}_asked", "done", f"{by.label} asked to {verb} the circuit breaker by hand.", by=by
-    )
+    record = partial(_record, details=details, by=by)
+    record(f"breaker.{verb}_asked", "done", f"{by.label} asked to {verb} the circuit breaker by hand.")
     try:
         act()
     except StateUnavailable:
-        _record("breaker.unreachable", "failed", f"The circuit breaker could not be {done}.", by=by)
+        record("breaker.unreachable", "failed", f"The circuit breaker could not be {done}.")
         raise
-    _record(f"breaker.{done}", "done", f"{by.label} {done} the circuit breaker by hand.", by=by)
+    record(f"breaker.{done}", "done", f"{by.label} {done} the circuit breaker by hand.")
 
 
-def _record(action: str, outcome: Outcome, summary: str, *, by: Caller) -> None:
+def _record(action: str, outcome: Outcome, summary: str, *, details: Mapping[str, str], by: Caller) -> None:
     with transaction.atomic(durable=True):
         audit.append(
             Entry(
@@ -58,6 +59,7 @@ def _record(action: str, outcome: Outcome, summary: str, *, by: Caller) -> None:
                 actor=by.actor,
                 source=by.source,
                 summary=summary,
+                details=details,
                 occurred_at=timezone.now(),
             )
         )

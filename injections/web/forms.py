@@ -278,6 +278,15 @@ class SettleForm(forms.Form):
     )
 
 
+class HoldForm(forms.Form):
+    """Why an administrator holds every request to the platform back."""
+
+    reason = ReasonField(
+        missing="Say why requests are held back: the record keeps it.",
+        wordless="Say in words why requests are held back.",
+    )
+
+
 class DeliveryFilterForm(forms.Form):
     """Filters of the list of deliveries to the QA system."""
 

@@ -59,6 +59,8 @@ def _round(portal: PortalProcess, admin: Any, supervisor: Any) -> tuple[float, f
 
 def _after(portal: PortalProcess, admin: Any, answer: str, wait: Any) -> float:
     admin.goto(f"{portal.url}/status/breaker/")
+    if admin.locator("#reason").is_visible():
+        admin.fill("#reason", "A measurement")
     with admin.expect_response(lambda response: response.request.method == "POST"):
         admin.click(f"button:has-text('{answer}')")
     start = time.perf_counter()

@@ -1,7 +1,9 @@
 """How requests to the platform stand: the strip of every page, and the breaker in an administrator's hand."""
 
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,6 +20,7 @@ from injections.shared_state import StateUnavailable
 from injections.web.access import refuse_role, requires
 from injections.web.context import Portal
 from injections.web.errors import Trouble, to_login, trouble_page
+from injections.web.forms import HoldForm
 from injections.web.methods import only
 from injections.web.strip_pass import is_valid_pass
 
@@ -62,14 +65,17 @@ def _feed() -> selectors.Feed:
 @requires(Action.WORK_BREAKER)
 def breaker(request: HttpRequest) -> HttpResponse:
     """Ask for the second act before the breaker is opened or closed by hand."""
-    return render(request, "breaker.html", {"waiting": selectors.status_summary(now=timezone.now()).waiting})
+    return _question(request)
 
 
 @only("POST")
 @requires(Action.WORK_BREAKER)
 def breaker_open(request: HttpRequest) -> HttpResponse:
-    """Hold every request to the platform back."""
-    return _work(request, open_breaker)
+    """Hold every request to the platform back, with a reason."""
+    form = HoldForm(request.POST)
+    if not form.is_valid():
+        return _question(request, form=form, status=400)
+    return _work(request, partial(open_breaker, reason=form.cleaned_data["reason"]))
 
 
 @only("POST")
@@ -79,7 +85,12 @@ def breaker_close(request: HttpRequest) -> HttpResponse:
     return _work(request, close_breaker)
 
 
-def _work(request: HttpRequest, act: Any) -> HttpResponse:
+def _question(request: HttpRequest, *, form: HoldForm | None = None, status: int = 200) -> HttpResponse:
+    waiting = selectors.status_summary(now=timezone.now()).waiting
+    return render(request, "breaker.html", {"waiting": waiting, "form": form or HoldForm()}, status=status)
+
+
+def _work(request: HttpRequest, act: Callable[..., None]) -> HttpResponse:
     caller = caller_of(request)
     try:
         act(by=caller)

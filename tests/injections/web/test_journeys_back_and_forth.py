@@ -206,6 +206,7 @@ def test_the_focus_stays_where_the_pressed_button_was(page: Any, sign_in: Any, n
     new_call("Waiting Wanda")
     sign_in("admin")
     page.goto(f"{portal.url}/status/breaker/")
+    page.fill("#reason", "Maintenance at Genesys")
     page.click("button:text-is('Yes, hold requests back')")
     page.context.clear_cookies()
     sign_in("supervisor")

@@ -53,6 +53,8 @@ def barge(page: Any, agent: str) -> None:
 def work_breaker(page: Any, answer: str) -> None:
     page.goto(page.url.partition("/status")[0].rstrip("/") + "/status/")
     page.click("#lines a[href='/status/breaker/']")
+    if page.locator("#reason").is_visible():
+        page.fill("#reason", "Maintenance at Genesys")
     page.click(f"button:text-is('{answer}')")
     page.wait_for_selector("#lines")
 

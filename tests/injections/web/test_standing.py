@@ -230,7 +230,7 @@ def admin(browser_of: Any) -> Client:
 def test_opening_takes_a_second_act_and_is_on_record(admin: Client):
     assert "Hold every request to Genesys Cloud back?" in admin.get("/status/breaker/").content.decode()
     assert records("breaker.opened") == []
-    page = admin.post("/status/breaker/open/", follow=True).content.decode()
+    page = admin.post("/status/breaker/open/", {"reason": "Maintenance"}, follow=True).content.decode()
     assert "Held back by hand" in page
     assert len(records("breaker.opened")) == 1
 
@@ -247,9 +247,25 @@ def test_the_question_cannot_be_answered_by_a_link(admin: Client):
     assert admin.get("/status/breaker/open/").status_code == 405
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ({}, "Say why requests are held back"),
+        ({"reason": " … "}, "in words"),
+        ({"reason": "x" * 501}, "at most 500 characters"),
+        ({"reason": "\u202egnp"}, "The reason"),
+    ],
+)
+def test_requests_are_not_held_back_without_a_reason(admin: Client, reason: dict[str, str], told: str):
+    answer = admin.post("/status/breaker/open/", reason)
+    assert answer.status_code == 400
+    assert told in answer.content.decode()
+    assert records("breaker.open_asked") == []
+
+
 @pytest.mark.parametrize("act", ["open", "close"])
 def test_a_breaker_out_of_reach_is_said_clearly(admin: Client, act: str, no_shared_state: None):
-    answer = admin.post(f"/status/breaker/{act}/")
+    answer = admin.post(f"/status/breaker/{act}/", {"reason": "Maintenance"})
     assert answer.status_code == 503
     page = answer.content.decode()
     assert "Requests cannot be held back or let through now" in page
