@@ -20,7 +20,7 @@ WORDS: Final = {
     "participant_not_in_call": "The agent is no longer in this call",
     "attributes_missing": _NO_CONSENT,
     "consent_missing": _NO_CONSENT,
-    "consent_denied": "Agent declined",
+    "consent_denied": "Agent does not consent",
     "consent_withdrawn": "Consent withdrawn",
     "on_hold": "The caller is on hold",
     "clip_not_approved": "The recording is not approved, or no longer",
@@ -31,6 +31,8 @@ WORDS: Final = {
 _REMEDIES: Final = {
     "attributes_missing": _ASK_FOR_CONSENT,
     "consent_missing": _ASK_FOR_CONSENT,
+    # The platform tells both in the same way: that the agent declined, and that a consent was taken back.
+    "consent_denied": "The agent declined, or took the consent back. Do not barge.",
 }
 _MEANING: Final = "Nothing was played."
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?]) +")

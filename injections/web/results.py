@@ -184,7 +184,7 @@ def _stages(injection: InjectionRequest, status: Status) -> tuple[Stage, ...]:
     began = 0.0 if waited is None else waited
     return (
         *(() if waited is None else (Stage("Waited", milliseconds(waited), True),)),
-        Stage("Checked", milliseconds(_between(began, checked)), checked is not None),
+        _check_stage(began, checked, status),
         Stage("Sent", milliseconds(_between(checked, sent)), sent is not None),
         Stage(
             "Accepted" if is_accepted or answered is None else "Answered",
@@ -193,6 +193,13 @@ def _stages(injection: InjectionRequest, status: Status) -> tuple[Stage, ...]:
         ),
         Stage("Ended", milliseconds(ended), ended is not None),
     )
+
+
+def _check_stage(began: float, checked: float | None, status: Status) -> Stage:
+    """Return the check; a refusal is the end of one, also where its time is not kept: nothing had to be sent."""
+    if checked is None and status == Status.REFUSED:
+        return Stage("Checked", "refused", True)
+    return Stage("Checked", milliseconds(_between(began, checked)), checked is not None)
 
 
 def _between(earlier: float | None, later: float | None) -> float | None:

@@ -26,9 +26,21 @@ def test_every_status_is_told_in_words(status: Status):
 
 def test_a_refusal_says_what_happened_what_it_means_and_what_to_do():
     told = story(an_injection(Status.REFUSED, "consent_denied"))
-    assert told.what == "Agent declined."
+    assert told.what == "Agent does not consent."
     assert told.meaning == "Nothing was played. Agent and caller noticed nothing."
-    assert told.remedy == "The agent did not consent to supervision. Do not barge."
+    assert told.remedy == "The agent declined, or took the consent back. Do not barge."
+
+
+def test_a_refusal_at_the_check_is_told_as_its_result_and_not_as_a_check_that_was_not_made():
+    told = story(an_injection(Status.REFUSED, "call_not_active"))
+    assert [(stage.words, stage.took, stage.is_done) for stage in told.stages[:2]] == [
+        ("Checked", "refused", True),
+        ("Sent", "–", False),
+    ]
+
+
+def test_what_was_never_checked_is_not_told_as_checked():
+    assert story(an_injection(Status.EXPIRED, "deadline_passed")).stages[0].took == "–"
 
 
 def test_doubt_is_never_told_as_silence():

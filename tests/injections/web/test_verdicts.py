@@ -33,7 +33,7 @@ def test_a_quiet_consenting_call_may_be_barged():
     [
         ({"consent_reason": "consent_missing"}, False, "No consent on record", "stop"),
         ({"consent_reason": "attributes_missing"}, False, "No consent on record", "stop"),
-        ({"consent_reason": "consent_denied"}, False, "Agent declined", "stop"),
+        ({"consent_reason": "consent_denied"}, False, "Agent does not consent", "stop"),
         ({"is_secure_paused": True}, False, "Card data being taken", "stop"),
         ({"barged_by": "Lee"}, False, "Lee is barging", "plain"),
         ({}, True, "Recording due or playing", "plain"),
@@ -52,7 +52,7 @@ def test_whatever_forbids_a_barge_is_said_in_words(
 
 def test_the_lasting_reason_is_said_before_the_passing_one():
     said = verdict(a_call(consent_reason="consent_denied", is_held=True), Seen(NOW))
-    assert said.words == "Agent declined"
+    assert said.words == "Agent does not consent"
 
 
 @pytest.mark.parametrize(
