@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 import uvicorn
 
 from bargeportal.env import told_in_one_line
+from bargeportal.scratch import take_scratch_folder
 
 
 def main(*, host: str, skip_checks: bool) -> None:
@@ -16,6 +17,7 @@ def main(*, host: str, skip_checks: bool) -> None:
 
     if not skip_checks:
         _check()
+    take_scratch_folder(settings.SCRATCH_DIR)
     uvicorn.run(
         "bargeportal.asgi:application",
         host=host,

@@ -20,6 +20,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Where the embedded default keeps everything: database, recordings, keys.
 PORTAL_DATA_DIR = Path(env.text("PORTAL_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+SCRATCH_DIR = PORTAL_DATA_DIR / "tmp"  # what is being uploaded
 PORT = env.integer("PORT", 8000, least=1, most=65535)
 # The portal's own address, as browsers and the media server reach it. https brings what production needs.
 PORTAL_BASE_URL = env.origin("PORTAL_BASE_URL", f"http://127.0.0.1:{PORT}")

@@ -117,6 +117,13 @@ def test_a_call_without_consent_is_refused_with_its_reason(portal: PortalProcess
     assert "Injection blocked: consent denied" in answer.json["message"]
 
 
+def test_uploads_pass_through_the_data_folder(portal: PortalProcess) -> None:
+    scratch = Path(portal.environment["PORTAL_DATA_DIR"], "tmp")
+    assert (
+        len(list(scratch.glob("process-*"))) == 2
+    )  # the web server's, and that of `up`, which seeds the demo
+
+
 def test_a_body_over_the_limit_is_refused(portal: PortalProcess, token: str) -> None:
     answer = Client(portal).request(
         "POST", "/inject", Content_Length="40000000", Authorization=f"Token {token}"

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
@@ -18,6 +17,7 @@ from bargeportal.env import Environment
 from bargeportal.management.needs_database import DatabaseCommand
 from bargeportal.processes import free_port, is_port_free
 from bargeportal.rights import seed_roles
+from bargeportal.scratch import take_scratch_folder
 from bargeportal.starting import Plan
 from bargeportal.supervision import DiedAtStart, StopRequested, Supervisor
 
@@ -68,6 +68,7 @@ class Command(DatabaseCommand):
                 f"A portal is already running with the data in {settings.PORTAL_DATA_DIR}. "
                 "Stop it, or set PORTAL_DATA_DIR to another folder."
             )
+        take_scratch_folder(settings.SCRATCH_DIR)
         try:
             with (
                 lock,
@@ -118,8 +119,7 @@ class Command(DatabaseCommand):
     def _seed(self) -> str:
         from bargeportal import demo
 
-        password = os.environ.get("DEMO_PASSWORD", "").strip() or secrets.token_urlsafe(9)
-        return demo.seed(password=password, where="manage.py up")
+        return demo.seed(where="manage.py up")
 
     def _say(self, line: str) -> None:
         sys.stderr.write(f"up        | {line}\n")
