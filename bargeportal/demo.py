@@ -5,6 +5,7 @@ Everything here may run again at any time: what is there already stays as it is.
 
 import hashlib
 import json
+import secrets
 from pathlib import Path
 from typing import Final, TypedDict
 from uuid import UUID
@@ -16,6 +17,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
 from audit.entry import Actor, Source
+from bargeportal.env import Environment
 from bargeportal.own_acts import record_act, record_new_password, state_of_account
 from bargeportal.rights import seed_roles
 from injections.callers import Caller, roles_of, system_caller
@@ -118,8 +120,9 @@ def seed_recordings(*, where: str) -> None:
             approve_clip(clip_id=clip.pk, by=caller_named("approver", where=where))
 
 
-def seed(*, password: str, where: str) -> str:
+def seed(*, where: str) -> str:
     """Make everything that the demo needs and that is not there yet; return a line that says how to log in."""
+    password = Environment().text("DEMO_PASSWORD") or secrets.token_urlsafe(9)
     by = system_caller(where=where)
     with transaction.atomic():
         seed_roles()

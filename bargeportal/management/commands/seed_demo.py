@@ -1,7 +1,5 @@
 """`manage.py seed_demo`: people, queues and recordings to try the portal with."""
 
-import os
-import secrets
 from typing import Any
 
 from bargeportal import demo
@@ -16,5 +14,4 @@ class Command(DatabaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Seed, and say how to log in."""
-        password = os.environ.get("DEMO_PASSWORD", "").strip() or secrets.token_urlsafe(9)
-        self.stdout.write(demo.seed(password=password, where="manage.py seed_demo"))
+        self.stdout.write(demo.seed(where="manage.py seed_demo"))
