@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from audit.entry import Subject
 from injections import media
 from injections.api.answers import answer_for
-from injections.api.problems import DatabaseAway, first_fault
+from injections.api.problems import STRANGERS_A_MINUTE, DatabaseAway, first_fault
 from injections.api.serializers import InjectBody, location_of
 from injections.api.throttling import ClientRate
 from injections.callers import Caller, anonymous_caller, caller_of
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 _LONGEST_KEY: Final = 255
 _CODES_OF_AUDIO: Final = ("host_not_allowed", "unknown_recording", "bad_audio_url")
 _QUEUE_FULL_WAIT_S: Final = 2
-_STRANGERS_A_MINUTE: Final = 20  # records of attempts without a valid token, for each who is connected
 
 
 class InjectView(APIView):
@@ -256,7 +255,7 @@ def _refuse(
         ),
         details={"field": field or "", "http_status": http_status},
         counted_for=counted_for,
-        most_a_minute=_STRANGERS_A_MINUTE,
+        most_a_minute=STRANGERS_A_MINUTE,
         by=by,
     )
     return _answer_body(http_status, code, message, field=field)

@@ -11,9 +11,12 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_handler
 
+from injections.callers import anonymous_caller
 from injections.reasons import REASONS
+from injections.services.refusals import record_refusal
 
 PROBLEM: Final = "application/problem+json"
+STRANGERS_A_MINUTE: Final = 20  # records of attempts without a valid token, for each who is connected
 CODES: Final = {
     401: "not_authenticated",
     403: "not_permitted",
@@ -32,6 +35,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     response = drf_handler(error, context)
     if response is None:
         return None
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        record_stranger(context["request"]._request)
     field, reason = first_fault(error)
     data: Any = problem(response.status_code, detail=reason, field=field)
     response.data = data
@@ -51,6 +56,18 @@ def problem(status: int, *, detail: str, field: str | None = None) -> dict[str, 
         "field": field,
         "remedy": REASONS[code].remedy,
     }
+
+
+def record_stranger(request: HttpRequest) -> None:
+    """Record an attempt without a token that holds, under who is connected: a header may claim any source."""
+    record_refusal(
+        action="access.refused",
+        code="not_authenticated",
+        summary="Somebody without a valid token was refused by the API.",
+        counted_for=request.META.get("REMOTE_ADDR", ""),
+        most_a_minute=STRANGERS_A_MINUTE,
+        by=anonymous_caller(request),
+    )
 
 
 @csrf_exempt
