@@ -20,7 +20,7 @@ from injections.genesys import payload
 from injections.genesys.errors import GenesysError, NotSent, NotWanted, Refused
 from injections.genesys.types import CallState, PlayCommand
 from injections.lifecycle import WAITING, Status
-from injections.models import DispatchAttempt, FeedState, InjectionRequest
+from injections.models import DispatchAttempt, FeedState, InjectionRequest, Queue
 from injections.models.fixed import CALLS
 from injections.reasons import reason
 from injections.services.admission import Objection, is_fresh, objection
@@ -191,12 +191,19 @@ def _require_told(state: CallState) -> None:
     A gateway may offer the voice-interactions profile alone: then nobody knows of hold and secure pause. But a platform
     whose calls the board has read can tell, and when it does not, nothing may be played.
     """
-    is_untold = state.are_hindrances_asked and state.hindrances is None
-    if is_untold and FeedState.objects.filter(snapshot_at__isnull=False).exists():
+    if state.are_hindrances_asked and state.hindrances is None and _can_platform_tell():
         raise Refused(
             "The state of the call could not be verified: the platform does not tell of hold and secure pause.",
             remedy="Nothing was played. An administrator has to see whether the portal's OAuth client may read it.",
         )
+
+
+def _can_platform_tell() -> bool:
+    """Tell whether the board has heard from this platform; a snapshot without queues has asked it nothing."""
+    feed = FeedState.objects.filter(pk=1).first()
+    if feed is None:
+        return False
+    return feed.heard_at is not None or (feed.snapshot_at is not None and Queue.objects.exists())
 
 
 def _objection(injection: InjectionRequest, *, is_board_believed: bool) -> Objection | None:

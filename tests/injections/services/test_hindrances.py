@@ -1,6 +1,7 @@
 """Hold, secure pause and barges are decided by what is so now: by the board's fresh word, else by the platform's."""
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 from django.utils import timezone
 
 from audit.models import AuditRecord
+from injections import wiring
 from injections.callers import Caller, system_caller
 from injections.lifecycle import Status
+from injections.live.watcher import Watcher
 from injections.models import FeedState, InjectionRequest
 from injections.services.dispatch import dispatch_injection
 from injections.services.submission import Command, inject
-from tests.factories import InjectionFactory, LiveCallFactory
+from tests.factories import InjectionFactory, LiveCallFactory, QueueFactory
 from tests.support.simulator_process import SimulatorProcess
 
 pytestmark = pytest.mark.django_db
@@ -116,10 +119,16 @@ def test_a_gateway_that_offers_the_profile_alone_can_be_used(
     ],
     ids=str,
 )
+@pytest.mark.parametrize("heard", ["snapshot_at", "heard_at"])
 def test_a_platform_that_can_tell_and_does_not_is_no_reason_to_play(
-    simulator: SimulatorProcess, command: Maker, machine: Caller, answer: dict[str, Any]
+    simulator: SimulatorProcess,
+    command: Maker,
+    machine: Caller,
+    answer: dict[str, Any],
+    heard: str,
 ) -> None:
-    FeedState.objects.create(snapshot_at=timezone.now())  # the board has read its calls
+    QueueFactory()
+    FeedState.objects.create(**{heard: timezone.now()})
     call = simulator.create_call(securePause=True)
     fault = json.loads(json.dumps(answer).replace("THIS", call["conversationId"]))
     simulator.plant(**fault, path=f"/conversations/{call['conversationId']}$", times=None)
@@ -128,11 +137,21 @@ def test_a_platform_that_can_tell_and_does_not_is_no_reason_to_play(
     assert simulator.interactions() == []
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_snapshot_without_queues_does_not_pass_for_a_platform_that_can_tell(
+    simulator: SimulatorProcess, command: Maker, machine: Caller
+) -> None:
+    Watcher(wiring.client(), stop=threading.Event()).take_snapshot()
+    call = simulator.create_call()
+    simulator.plant("status", path=f"/conversations/{call['conversationId']}$", status=404, times=None)
+    assert _inject(command(call), machine).status == Status.DISPATCHED
+
+
 @pytest.mark.parametrize("state", ["ended", "disconnected", "gone"])
 def test_of_a_call_that_is_over_nobody_has_to_tell_more(
     simulator: SimulatorProcess, command: Maker, machine: Caller, state: str
 ) -> None:
-    FeedState.objects.create(snapshot_at=timezone.now())  # the board has read its calls
+    FeedState.objects.create(heard_at=timezone.now())  # it can tell of others
     call = simulator.create_call()
     simulator.patch_call(call["conversationId"], state=state)
     refused = _inject(command(call), machine)
