@@ -31,14 +31,19 @@ def record_logout(request: HttpRequest, user: User | None, **_: Any) -> None:
 
 @receiver(user_login_failed, dispatch_uid="injections.record_failed_login")
 def record_failed_login(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
-    """Record a failed login under the name that was tried; never what was typed as the password."""
-    tried = clean_text(str(credentials.get("username", "")), limit=150)
+    """Record a failed login, under the name that was tried where an account bears it.
+
+    Whatever else was typed is not repeated: people type a password where the name belongs, and the log keeps all.
+    """
+    tried = str(credentials.get("username", ""))
+    is_known = User.objects.filter(username=tried).exists()
     record_refusal(
         action="session.refused",
         code="not_permitted",
-        summary=f"A login as “{tried}” failed.",
-        subject=None,
-        details={"username": tried},
+        summary=f"A login as “{clean_text(tried)}” failed."
+        if is_known
+        else "A login failed; no account bears the name that was typed.",
+        details={"username": tried} if is_known else {},
         by=_caller(HttpRequest() if request is None else request, None),
     )
 

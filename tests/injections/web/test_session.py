@@ -48,6 +48,13 @@ def test_a_failed_login_is_a_400_that_keeps_the_name_and_is_recorded_without_the
     assert "a wrong secret" not in record.body
 
 
+def test_what_was_typed_where_the_name_belongs_is_not_kept_unless_it_is_a_name(client: Client, dana: Any):
+    sign_in(client, username="a long pass phrase")
+    (record,) = records("session.refused")
+    assert "a long pass phrase" not in record.body
+    assert record.summary == "A login failed; no account bears the name that was typed."
+
+
 @pytest.mark.parametrize("name", ["", "x" * 10_000, "\u202ehsilgne", "nul\x00", "<script>", "名前"])
 def test_a_strange_name_is_no_error_of_ours(client: Client, dana: Any, name: str):
     assert sign_in(client, username=name).status_code == 400
