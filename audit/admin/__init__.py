@@ -87,7 +87,7 @@ class AuditRecordAdmin(_RecordAdmin):
         _record(
             request,
             "audit.viewed",
-            f"opened the record “{Truncator(record.summary).chars(120)}”",
+            f"opened the record: {Truncator(record.summary.rstrip('.')).chars(120)}",
             subject=subject,
         )
         return TemplateResponse(request, f"{_PAGES}/change_form.html", record_context(record))

@@ -75,12 +75,25 @@ def test_the_page_leads_to_all_records_of_call_injection_and_person(record: Reco
     written = record(subject=Subject(conversation_id=CALL, injection_id=CALL))
     page = officer.get(page_of(written)).content.decode()
     for words, query in (
-        ("All 1 records of this call", f"conversation_id={CALL}"),
+        ("The only record of this call", f"conversation_id={CALL}"),
         ("All records of this injection", f"injection_id={CALL}"),
         ("All records of this person", "actor=7"),
     ):
         assert f'href="{LIST}?{query}">{words}</a>' in page
     assert f'href="/injections/{CALL}/"' in page
+
+
+def test_a_record_without_a_reason_does_not_say_that_there_was_none(record: Record, officer: Client):
+    page = officer.get(
+        page_of(record(subject=Subject(conversation_id=CALL, injection_id=CALL)))
+    ).content.decode()
+    assert "This record gives none." in page
+    assert page.count(f"?injection_id={CALL}") == 3, "the button, the answer to What, and the answer to Why"
+
+
+def test_the_sentence_of_a_look_puts_no_quotes_round_quotes(record: Record, officer: Client):
+    officer.get(page_of(record(summary="“Notice” was played into Maya's call.")))
+    assert looks().get().summary.endswith("opened the record: “Notice” was played into Maya's call.")
 
 
 def test_the_text_that_was_hashed_is_folded_away(record: Record, officer: Client):

@@ -124,7 +124,7 @@ def test_an_answer_that_refused_is_not_called_accepted():
 
 def test_a_refusal_before_sending_has_empty_stages():
     told = story(an_injection(Status.REFUSED, "on_hold"))
-    assert [stage.took for stage in told.stages] == ["–"] * 4
+    assert [stage.took for stage in told.stages] == ["refused"] + ["–"] * 3
 
 
 @pytest.mark.parametrize(
