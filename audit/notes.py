@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 LONGEST = 1 << 20  # characters of a note; far more than sixteen signatures of any kind need
 MOST_SIGNATURES = 64
-_ED25519 = b"\x01"
+ED25519 = b"\x01"  # how the specification numbers kinds of signatures
 _NAME = re.compile(r"[^\s+]+")
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
 _SIGNATURE = re.compile(r"— (?P<name>[^\s+]+) (?P<blob>[A-Za-z0-9+/=]+)")
@@ -45,7 +45,7 @@ class PublicKey:
     @property
     def id(self) -> bytes:
         """Return the four bytes by which signature lines name this key."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.raw).digest()[:4]
+        return key_id(self.name, ED25519, self.raw)
 
     def verify(self, text: str, signature: bytes) -> bool:
         """Tell whether `signature` is this key's under `text`."""
@@ -56,7 +56,7 @@ class PublicKey:
         return True
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{_to_base64(_ED25519 + self.raw)}"
+        return key_text(self.name, ED25519, self.raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class SigningKey:
         """
         if not text.startswith(_PRIVATE):
             raise InvalidKey(f"a private key begins with {_PRIVATE}")
-        name, identifier, seed = _parse_key(text.removeprefix(_PRIVATE))
+        name, identifier, seed = parse_key(text.removeprefix(_PRIVATE), kind=ED25519)
         key = cls.from_seed(name, seed)
         if key.public.id != identifier:
             raise InvalidKey("the private key does not fit its own id")
@@ -97,7 +97,7 @@ class SigningKey:
 
     def secret(self) -> str:
         """Return the text that `parse` reads."""
-        seed = _to_base64(_ED25519 + self._key.private_bytes_raw())
+        seed = _to_base64(ED25519 + self._key.private_bytes_raw())
         return f"{_PRIVATE}{self.name}+{self.public.id.hex()}+{seed}"
 
 
@@ -113,17 +113,43 @@ class Signature:
         return f"— {self.name} {_to_base64(self.key_id + self.signature)}"
 
 
+def key_id(name: str, kind: bytes, raw: bytes) -> bytes:
+    """Return the four bytes by which signature lines name a key of this kind."""
+    return hashlib.sha256(name.encode() + b"\n" + kind + raw).digest()[:4]
+
+
+def key_text(name: str, kind: bytes, raw: bytes) -> str:
+    """Return a public key as `parse_key` reads it."""
+    return f"{name}+{key_id(name, kind, raw).hex()}+{_to_base64(kind + raw)}"
+
+
 def parse_public_key(text: str) -> PublicKey:
     """Read a public key.
 
     Raises:
         InvalidKey: it is none, or its id is that of another key.
     """
-    name, identifier, raw = _parse_key(text)
+    name, identifier, raw = parse_key(text, kind=ED25519)
     key = PublicKey(name, raw)
     if key.id != identifier:
         raise InvalidKey("the public key does not fit its own id")
     return key
+
+
+def parse_key(text: str, *, kind: bytes) -> tuple[str, bytes, bytes]:
+    """Return name, stated id and 32 bytes of a key. What follows the second plus sign is base64, with such signs in it.
+
+    Raises:
+        InvalidKey: it is none of this kind. Whether the id fits is for the caller to compare.
+    """
+    name, _, rest = text.strip().partition("+")
+    identifier, _, encoded = rest.partition("+")
+    raw = _from_base64(encoded)
+    if _NAME.fullmatch(name) is None or re.fullmatch("[0-9a-f]{8}", identifier) is None:
+        raise InvalidKey("a key is name+id+base64, the id eight hexadecimal digits")
+    if raw is None or len(raw) != 33 or raw[:1] != kind:
+        raise InvalidKey(f"the key is not an Ed25519 key of kind {kind.hex()}")
+    return name, bytes.fromhex(identifier), raw[1:]
 
 
 def write(text: str, signatures: Sequence[Signature]) -> str:
@@ -182,18 +208,6 @@ def _parse_signature(line: str) -> Signature:
     if blob is None or len(blob) < 5:
         raise InvalidNote("a signature is the base64 of four bytes and more")
     return Signature(found["name"], blob[:4], blob[4:])
-
-
-def _parse_key(text: str) -> tuple[str, bytes, bytes]:
-    """Return name, stated id and 32 bytes. What follows the second plus sign is base64, with such signs in it."""
-    name, _, rest = text.strip().partition("+")
-    identifier, _, encoded = rest.partition("+")
-    raw = _from_base64(encoded)
-    if _NAME.fullmatch(name) is None or re.fullmatch("[0-9a-f]{8}", identifier) is None:
-        raise InvalidKey("a key is name+id+base64, the id eight hexadecimal digits")
-    if raw is None or len(raw) != 33 or raw[:1] != _ED25519:
-        raise InvalidKey("the key is not an Ed25519 key")
-    return name, bytes.fromhex(identifier), raw[1:]
 
 
 def _to_base64(raw: bytes) -> str:

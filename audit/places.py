@@ -1,4 +1,4 @@
-"""Where the log keeps what may not stand in its database: keys, what was signed, what was verified, anchors."""
+"""Where the log keeps what may not stand in its database: keys, what was signed and verified, anchors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +41,17 @@ class Places:
         return self.folder / "verified"
 
     @property
-    def lock(self) -> Path:
-        """Return the file that whoever seals on this machine holds."""
-        return self.folder / "sealer.lock"
+    def cosigned(self) -> Path:
+        """Return the file of the newest checkpoint with the signature of the witness under it."""
+        return self.folder / "cosigned"
+
+    def health(self, anchor: str) -> Path:
+        """Return the file that says how an anchor fares."""
+        return self.folder / f"health_{anchor}"
+
+    def lock(self, of: str) -> Path:
+        """Return the file that whoever does a certain work on this machine holds."""
+        return self.folder / f"{of}.lock"
 
 
 def places() -> Places:

@@ -3,11 +3,9 @@
 Every step asks what is stored, and does what is missing; so a pass may end at any line, or be one of two.
 """
 
-import fcntl
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Event
 
@@ -15,7 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
-from audit import anchors, own_records, sealing, services
+from audit import own_records, sealing, services
+from audit.anchors import AnchorFault
+from audit.anchors import file as anchors
 from audit.checkpoint import parse_text
 from audit.entry import HEARTBEAT
 from audit.models import AuditCheckpoint, AuditPending, AuditRecord
@@ -24,11 +24,11 @@ from audit.places import Places
 from audit.sealing import SealingFault
 from audit.signer import Refused, Signer
 from audit.stored_tree import DamagedTree, size, stored_tree
+from audit.turns import turn
 
 EVERY_S = 0.5  # sealed within 2 s of the commit, with room for a busy machine
 AFTER_A_FAULT_S = 5.0
 HEARTBEAT_S = 60
-_LOCK = 0x61756469742D6C67  # "audit-lg", the key of the advisory lock
 _MOST_PENDING_COUNTED = 10_001
 _FAULTS = (
     DatabaseError,
@@ -40,10 +40,6 @@ _FAULTS = (
     ImproperlyConfigured,
 )
 log = logging.getLogger(__name__)
-
-
-class AnchorFault(Exception):
-    """A checkpoint could not be kept outside the database."""
 
 
 class Sealer:
@@ -180,32 +176,6 @@ class Sealer:
 def _signed_size() -> int:
     newest = sealing.newest_checkpoint()
     return 0 if newest is None else newest.size
-
-
-@contextmanager
-def turn(places: Places, *, is_patient: bool = False) -> Iterator[bool]:
-    """Take the locks of machine and installation, and give whether they are ours; who is patient waits for them."""
-    places.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with places.lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if is_patient else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        if connection.vendor != "postgresql":  # SQLite's database is on this machine alone
-            yield True
-            return
-        with connection.cursor() as cursor:
-            take = "pg_advisory_lock(%s) IS NOT NULL" if is_patient else "pg_try_advisory_lock(%s)"
-            cursor.execute(f"SELECT {take}", [_LOCK])
-            (is_free,) = cursor.fetchone()
-        try:
-            yield is_free
-        finally:
-            # A connection that broke has let go by itself.
-            if is_free and connection.connection is not None and not connection.connection.closed:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
 
 def _clock_offset(clock: Callable[[], datetime]) -> int:

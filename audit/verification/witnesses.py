@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit import anchors, key_rotation, receipts
+from audit import key_rotation, receipts
+from audit.anchors import file as anchors
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.models import AuditCheckpoint, AuditRecord
 from audit.notes import InvalidNote, PublicKey, parse_public_key

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit import anchors
+from audit.anchors import file as anchors
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.models import AuditCheckpoint
 from audit.notes import PublicKey, parse_public_key

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from audit import anchors
-from audit.anchors import line_of, read
+from audit.anchors import file as anchors
+from audit.anchors.file import line_of, read
 from audit.checkpoint import Checkpoint
 from audit.notes import SigningKey
 

@@ -77,7 +77,7 @@ def test_the_command_seals_once(record: Record, log_places: Places):
 @pytest.mark.django_db(transaction=True)
 def test_the_command_says_that_another_sealer_is_at_work(log_places: Places):
     log_places.folder.mkdir()
-    with log_places.lock.open("a") as file:
+    with log_places.lock("sealer").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(CommandError, match="Another sealer"):
             call_command("seal_audit", "--once")

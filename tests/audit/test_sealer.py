@@ -57,7 +57,7 @@ def test_a_log_without_records_is_not_signed(seal: Seal, log_places: Places):
     [
         "audit.signer.Signer.sign",
         "audit.sealing.store_checkpoint",
-        "audit.anchors.append",
+        "audit.anchors.file.append",
         "audit.files.write_whole",
     ],
 )

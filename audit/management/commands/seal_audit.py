@@ -10,11 +10,13 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from audit import key_rotation, own_records, sealing, signer
+from audit.anchors import AnchorFault
 from audit.notes import InvalidKey
 from audit.places import places
-from audit.sealer import AnchorFault, Sealer, turn
+from audit.sealer import Sealer
 from audit.sealing import SealingFault
 from audit.stored_tree import DamagedTree
+from audit.turns import turn
 
 
 class Command(BaseCommand):

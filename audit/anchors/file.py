@@ -1,7 +1,6 @@
-"""Anchors: checkpoints kept outside the database, where whoever rewrites it cannot rewrite them.
+"""The anchor file, to which lines are added: best on another disk or machine, or made append-only (`chattr +a`).
 
-This one is a file to which lines are added, best on another disk or machine, or made append-only
-(`chattr +a`). Each line is JSON: `{"checkpoint": …, "stored_at": …}`.
+Each line is JSON: `{"checkpoint": …, "stored_at": …}`.
 """
 
 import json
