@@ -1,6 +1,7 @@
 """What is written of one try: the intent before it, its answer or failure after it, and what follows from that."""
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -244,14 +245,10 @@ def _finish(
         # A check that failed after another process had taken over is no try: the number is the other's.
         if attempt.pk is not None:
             ATTEMPTS.save(attempt)
+            if not is_moved:
+                _record_late(injection, attempt, details=details, at=at, by=by)
         elif is_moved:
             ATTEMPTS.insert(attempt)
-        if not is_moved and attempt.interaction_id:
-            # Settled or doubted meanwhile: what the late answer tells still lets its event find it.
-            InjectionRequest.objects.filter(pk=injection.pk, interaction_id="").update(
-                interaction_id=attempt.interaction_id
-            )
-            audit.append(answered_late(injection, details=details, at=at, by=by))
     if not is_moved:
         injection.refresh_from_db()
     elif to is Status.QUEUED:
@@ -262,24 +259,44 @@ def _finish(
         injection.refresh_from_db()
 
 
+def _record_late(
+    injection: InjectionRequest,
+    attempt: DispatchAttempt,
+    *,
+    details: dict[str, Any],
+    at: datetime,
+    by: Caller,
+) -> None:
+    """Record what came of a try whose request was settled or doubted meanwhile, and let its event find it."""
+    if attempt.interaction_id:
+        rows = InjectionRequest.objects.filter(pk=injection.pk, interaction_id="")
+        rows.update(interaction_id=attempt.interaction_id)
+    injection.refresh_from_db()
+    entry = answered_late(injection, details=details, at=at, by=by)
+    if attempt.outcome == AttemptOutcome.NOT_ACCEPTED and attempt.http_status is None:
+        entry = replace(entry, summary="The command never left; its request had been given up as doubtful.")
+    audit.append(entry)
+
+
 def expire(
     injection: InjectionRequest, *, attempt: DispatchAttempt | None = None, message: str = "", by: Caller
 ) -> None:
     now = timezone.now()
-    with transaction.atomic(durable=True):
-        if attempt is not None:
-            attempt.outcome, attempt.finished_at = AttemptOutcome.NOT_ACCEPTED, now
-            attempt.error = "The deadline passed before the command left."
-            attempt.save()
-        move(
-            injection,
-            Status.EXPIRED,
-            lease=injection.lease_token,
-            at=now,
-            by=by,
-            sent_at=None,
-            **explained("deadline_passed", message),
-        )
+    changes = {"sent_at": None, **explained("deadline_passed", message)}
+    if attempt is None:
+        with transaction.atomic(durable=True):
+            move(injection, Status.EXPIRED, lease=injection.lease_token, at=now, by=by, **changes)
+        return
+    attempt.error = "The deadline passed before the command left."
+    _finish(
+        injection,
+        Status.EXPIRED,
+        attempt=attempt,
+        outcome=AttemptOutcome.NOT_ACCEPTED,
+        at=now,
+        changes=changes,
+        by=by,
+    )
 
 
 def _code(error: GenesysError) -> str:

@@ -181,6 +181,9 @@ def _check_records(row: InjectionRequest) -> None:
         assert after["before"]["status"] == one["after"]["status"]
         assert can_move(Status(after["before"]["status"]), Status(after["after"]["status"]))
     assert moves[-1]["after"]["status"] == row.status
+    # What came of each try is told too, also where somebody had settled or doubted its request meanwhile.
+    told = {body["details"].get("attempt") for body in bodies if body["action"] != "injection.dispatching"}
+    assert set(row.attempts.exclude(finished_at=None).values_list("number", flat=True)) <= told
 
 
 def _check_end(lived: History) -> None:
@@ -253,3 +256,24 @@ def test_a_check_that_fails_after_another_process_has_taken_over_changes_nothing
     late = Try("429", "accepted", while_looking=(Pass(40.0), other))
     lived = _check_one(people, patch, late)
     assert len(lived.platform.taken) == 1
+
+
+@pytest.mark.parametrize(
+    ("play", "meanwhile", "told"),
+    [
+        ("accepted", "before_answer", "answer came after"),
+        ("refused", "before_answer", "answer came after"),
+        ("accepted", "before_sending", "never left"),
+    ],
+)
+def test_what_came_of_a_try_after_it_was_given_up_is_on_record(
+    people: tuple[Caller, Caller], patch: pytest.MonkeyPatch, play: str, meanwhile: str, told: str
+) -> None:
+    held_up: dict[str, Any] = {meanwhile: (Pass(40.0), Sweep())}
+    lived = _check_one(people, patch, Try("fine", play, **held_up))
+    row = lived.row()
+    assert row.status == Status.UNKNOWN
+    record = AuditRecord.objects.get(injection_id=row.pk, action="injection.answered_late")
+    assert told in record.summary
+    assert row.interaction_id == "".join(lived.platform.taken)
+    assert row.interaction_id in record.subject_other
