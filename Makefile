@@ -5,8 +5,6 @@ BIN := $(VENV)/bin
 SITE = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install --require-hashes --only-binary :all: --no-compile
 PYTEST := $(BIN)/python -m pytest -q
-PORT ?= 8000
-export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run test lint format types tests-sqlite tests-postgres tests-service bench bench-audio \
@@ -35,7 +33,7 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@touch $@
 
 run: setup  ## start web, worker, call watcher and simulator; Ctrl-C stops them
-	@exec $(BIN)/python manage.py up --port $(PORT)
+	@exec $(BIN)/python manage.py up
 
 test: lint tests-sqlite tests-postgres tests-service  ## lint, types, layers, and every test
 

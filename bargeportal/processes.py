@@ -14,15 +14,17 @@ def die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def is_port_free(port: int, *, host: str = "127.0.0.1") -> bool:
-    """Tell whether a server could listen on `port` now."""
+def port_problem(port: int, *, host: str = "127.0.0.1") -> str:
+    """Return why no server could listen on `port` now, as the end of a sentence; nothing where one could."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except PermissionError:
+            return "is kept for root. Choose one from 1024 on"
         except OSError:
-            return False
-        return True
+            return "is taken. Stop what listens there, or choose another"
+        return ""
 
 
 def free_port(*, host: str = "127.0.0.1") -> int:

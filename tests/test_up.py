@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -137,6 +138,20 @@ def test_a_taken_port_is_said_with_the_variable(tmp_path: Path) -> None:
         assert second.process.wait(timeout=20) == 1
         second.stop()
     assert any(f"Port {second.port} is taken" in line and "PORT=" in line for line in second.log)
+
+
+@pytest.mark.parametrize("port", ["", "8001"])
+def test_make_leaves_the_port_to_the_environment_where_empty_counts_as_not_set(port: str) -> None:
+    environment = {"PATH": os.environ["PATH"], "PORT": port}
+    told = subprocess.run(
+        ["make", "-n", "run"],  # noqa: S607
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout.splitlines()[-1].endswith("manage.py up")
 
 
 def test_a_second_portal_on_the_same_data_is_refused(portal: PortalProcess) -> None:

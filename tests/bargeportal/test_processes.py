@@ -4,20 +4,46 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from bargeportal.processes import free_port, is_port_free
+from bargeportal.processes import free_port, port_problem
 from tests.support.portal import is_alive
 
+_FIRST_OF_ALL = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
-def test_a_port_with_a_listener_is_not_free() -> None:
+
+def test_a_port_with_a_listener_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert not is_port_free(server.getsockname()[1])
+        assert "is taken" in port_problem(server.getsockname()[1])
 
 
-def test_a_free_port_is_free() -> None:
-    assert is_port_free(free_port())
+def test_a_free_port_is_no_problem() -> None:
+    assert port_problem(free_port()) == ""
+
+
+@contextmanager
+def as_somebody() -> Iterator[None]:
+    """Give up root's rights, where the test has them."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.mark.skipif(
+    not _FIRST_OF_ALL.exists() or int(_FIRST_OF_ALL.read_text()) < 2,
+    reason="on this system no port is kept for root: run on Linux with its defaults",
+)
+def test_a_port_that_is_kept_for_root_is_not_called_taken() -> None:
+    with as_somebody():
+        assert "is kept for root" in port_problem(1)
 
 
 @pytest.mark.skipif(

@@ -15,7 +15,7 @@ from django.utils import timezone
 from bargeportal import starting
 from bargeportal.env import Environment
 from bargeportal.management.needs_database import DatabaseCommand
-from bargeportal.processes import free_port, is_port_free
+from bargeportal.processes import free_port, port_problem
 from bargeportal.rights import seed_roles
 from bargeportal.scratch import take_scratch_folder
 from bargeportal.starting import Plan
@@ -50,10 +50,9 @@ class Command(DatabaseCommand):
 
     def handle(self, *_args: Any, port: int, simulator: bool, demo: bool | None, **_options: Any) -> None:
         """Start, wait, run, stop."""
-        if not is_port_free(port):
-            raise CommandError(
-                f"Port {port} is taken. Stop what listens there, or choose another: PORT=8001 make run"
-            )
+        problem = port_problem(port)
+        if problem:
+            raise CommandError(f"Port {port} {problem}: PORT=8001 make run")
         plan = starting.plan(
             port=port,
             simulator_port=free_port() if simulator else None,
