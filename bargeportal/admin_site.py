@@ -1,15 +1,18 @@
 """Django's admin under the portal's name; a role is enough to enter."""
 
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from audit.services import RefusedOnRecord
+from bargeportal.own_acts import record_new_password
 from injections.callers import caller_of
 from injections.roles import Action
 from injections.web.access import refuse_role
@@ -49,6 +52,15 @@ class PortalAdminSite(AdminSite):
             return answer
 
         return guarded
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Let people change their own password and record that, both or neither."""
+        by = caller_of(request)
+        with transaction.atomic():
+            answer = super().password_change(request, extra_context)
+            if by.user is not None and answer.status_code == HTTPStatus.FOUND:
+                record_new_password(by.user, by=by)
+        return answer
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Lead to the portal's own login. Whoever is logged in already finds out inside whether they may enter."""

@@ -11,7 +11,12 @@ from django.utils.connection import ConnectionProxy
 _WRITE = re.compile(
     r"\s*(?:INSERT(?: OR \w+)?\s+INTO|UPDATE|DELETE\s+FROM|REPLACE\s+INTO)\s+\"?(\w+)\"?", re.IGNORECASE
 )
-_LAST_LOGIN = re.compile(r'UPDATE "auth_user" SET "last_login" = %s WHERE')
+# Parts of rows that may change alone: the log-in is a record, a lease is who works at something, and a call is let go
+# when the doubt about it can no longer be heard, while the doubt itself stays.
+_PARTS = re.compile(
+    r'UPDATE "auth_user" SET "last_login" = %s WHERE'
+    r'|UPDATE "injections_injectionrequest" SET (?:"lease_token" = %s, "lease_until" = %s|"occupies_call" = %s) WHERE'
+)
 RECORD = "audit_auditrecord"
 
 # What may change without a record in the same transaction, and why.
@@ -28,17 +33,17 @@ NO_ACT = {
 
 
 class Writes:
-    """Sets of tables that were written together, one for each transaction that was committed."""
+    """Tables that were written together, each with its last statement, for each transaction that was committed."""
 
     def __init__(self) -> None:
-        self.committed: list[set[str]] = []
-        self._open: set[str] = set()
+        self.committed: list[dict[str, str]] = []
+        self._open: dict[str, str] = {}
 
     def note(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         """Note the table that a statement writes."""
         found = _WRITE.match(sql)
-        if found is not None and _LAST_LOGIN.match(sql) is None:
-            self._open.add(found[1].lower())
+        if found is not None and _PARTS.match(sql) is None:
+            self._open[found[1].lower()] = sql
             if not connection.in_atomic_block:
                 self.end(is_kept=True)
         return execute(sql, params, many, context)
@@ -47,12 +52,12 @@ class Writes:
         """Close the transaction."""
         if self._open and is_kept:
             self.committed.append(self._open)
-        self._open = set()
+        self._open = {}
 
-    def unrecorded(self) -> list[set[str]]:
-        """Return what was committed without a record beside it."""
-        rest = [tables - NO_ACT.keys() for tables in self.committed if RECORD not in tables]
-        return [tables for tables in rest if tables]
+    def unrecorded(self) -> list[str]:
+        """Return the statements that were committed without a record beside them."""
+        without = [tables for tables in self.committed if RECORD not in tables]
+        return [sql for tables in without for table, sql in tables.items() if table not in NO_ACT]
 
 
 @contextmanager
