@@ -72,6 +72,7 @@ AUDIT_DIR = env.text("AUDIT_DIR")
 AUDIT_SIGNING_KEY_FILE = env.text("AUDIT_SIGNING_KEY_FILE")
 AUDIT_RECEIPT_KEY_FILE = env.text("AUDIT_RECEIPT_KEY_FILE")
 AUDIT_ANCHOR_FILE = env.text("AUDIT_ANCHOR_FILE")
+AUDIT_RECORDINGS = "injections.evidence.open_recording"  # what evidence packs take recordings from
 
 # --- Django -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
