@@ -165,17 +165,13 @@ def _events_of(injection: InjectionRequest) -> QuerySet[CompletionEvent]:
 
 def match_recent_events(*, since: datetime, limit: int, source: Source) -> int:
     """Match the events since `since` that found no injection when they came; return how many found theirs."""
-    loose = list(CompletionEvent.objects.filter(injection__isnull=True, received_at__gt=since)[:limit])
-    if not loose:
-        return 0
-    # Strangers' events stay loose for good: one question for all of them, and work only where somebody waits.
-    awaited = InjectionRequest.objects.filter(
-        conversation_id__in=[event.conversation_id for event in loose], status__in=sorted(SETTLEABLE)
+    # Strangers' events stay loose for good, and may be many: only those of calls in which somebody waits are looked at.
+    awaited = InjectionRequest.objects.filter(status__in=sorted(SETTLEABLE)).values("conversation_id")
+    loose = CompletionEvent.objects.filter(
+        conversation_id__in=awaited, injection__isnull=True, received_at__gt=since
     )
-    calls = set(awaited.values_list("conversation_id", flat=True))
-    return sum(
-        match_event(event_id=event.pk, source=source) for event in loose if event.conversation_id in calls
-    )
+    ids = list(loose.values_list("pk", flat=True)[:limit])
+    return sum(match_event(event_id=event_id, source=source) for event_id in ids)
 
 
 def _end(injection: InjectionRequest, event: CompletionEvent, *, source: Source) -> bool:

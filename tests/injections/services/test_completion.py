@@ -232,6 +232,15 @@ def test_an_early_event_of_this_call_is_found_by_the_sweep() -> None:
     assert injection.status == Status.COMPLETED
 
 
+def test_many_strangers_events_do_not_stand_before_one_that_is_awaited() -> None:
+    injection = _sent("dispatching", interaction_id="")
+    for _ in range(3):
+        _report(injection, conversation_id=uuid4(), interaction_id="of-nobody")
+    _report(injection)
+    InjectionRequest.objects.filter(pk=injection.pk).update(status="dispatched", interaction_id="i-1")
+    assert match_recent_events(since=timezone.now() - timedelta(minutes=1), limit=2, source=Source()) == 1
+
+
 @pytest.mark.parametrize("outcome", ["call_ended", "failed"])
 def test_what_was_cut_off_is_not_put_on_record_as_not_played(outcome: str) -> None:
     injection = _sent()
