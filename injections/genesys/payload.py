@@ -151,9 +151,9 @@ def _check_path(path: str) -> None:
 
 
 def _check_host(parts: SplitResult, *, allowed_hosts: Collection[str], own_base_url: str) -> None:
-    host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
+    host, port = parts.hostname or "", _port(parts)
     own = urlsplit(own_base_url)
-    own_origin = (own.scheme, own.hostname, own.port or DEFAULT_PORTS.get(own.scheme))
+    own_origin = (own.scheme, own.hostname, _port(own))
     if (parts.scheme, host, port) == own_origin:
         return
     shown = f"[{host}]" if ":" in host else host
@@ -165,6 +165,10 @@ def _check_host(parts: SplitResult, *, allowed_hosts: Collection[str], own_base_
             f"An administrator can allow them by adding {wanted} to INJECT_AUDIO_HOSTS.",
             code="host_not_allowed",
         )
+
+
+def _port(parts: SplitResult) -> int | None:
+    return DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
 
 
 def _is_host(host: str) -> bool:

@@ -195,6 +195,14 @@ def test_without_a_list_only_the_portal_s_own_recordings_are_allowed():
     assert refused("https://clips.example/notice.wav", hosts=[]) == "host_not_allowed"
 
 
+def test_port_zero_is_not_the_usual_port():
+    for own in ("https://clips.example", "https://portal.example"):
+        with pytest.raises(BadAudioUrl, match=":0"):
+            validate_source_url(
+                "https://clips.example:0/notice.wav", allowed_hosts=["clips.example"], own_base_url=own
+            )
+
+
 @given(st.text(max_size=60))
 def test_no_text_whatever_does_anything_but_pass_or_be_refused(text):
     for url in (text, f"https://clips.example/{text}", f"https://{text}/x.wav"):
