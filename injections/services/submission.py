@@ -89,7 +89,8 @@ def inject(
     # Both questions go out while the wish is being written down: they change nothing, and the commit costs no time.
     hold = None if against is not None else gate.ask(requests=requests_a_try(is_view_fresh=is_view_fresh))
     if hold is not None and _is_queue_full():
-        hold, against = None, Objection("queue_full", reason("queue_full").sentence)
+        # Who is told to come back comes with the same key: it stays free for that.
+        hold, against, key = None, Objection("queue_full", reason("queue_full").sentence), None
     look = (
         None if against is not None or hold is not None else _start_look(command, is_view_fresh=is_view_fresh)
     )
@@ -207,7 +208,7 @@ def _store(
                 conversation_id=command.conversation_id, occupies_call=True
             ).exists():
                 continue  # whoever was in the way has just ended
-            against = Objection("call_busy", "another recording is playing or due in this call")
+            against = Objection("call_busy", reason("call_busy").sentence)
     raise RuntimeError("the injection could not be written down")
 
 
