@@ -2,8 +2,9 @@
 
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from rest_framework import serializers
 
+from audit.entry import Source
 from audit.provenance import source_of
 from injections.api.fields import StrictId, StrictUUID
 from injections.callers import anonymous_caller
@@ -19,6 +21,7 @@ from injections.services.completion import OUTCOMES, Completion, record_completi
 from injections.services.refusals import record_refusal
 
 _LARGEST_EVENT = 64 * 1024  # bytes
+_EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)  # before it no clock of a platform stands
 
 
 class _Event(serializers.Serializer[Any]):
@@ -31,6 +34,12 @@ class _Event(serializers.Serializer[Any]):
     interactionId = StrictId(most=100)
     outcome = serializers.ChoiceField(choices=OUTCOMES)
     timestamp = serializers.DateTimeField(default_timezone=UTC)
+
+    def validate_timestamp(self, value: datetime) -> datetime:
+        """Return the time; one from which nothing can be subtracted is none."""
+        if value < _EARLIEST:
+            raise serializers.ValidationError("Must be the time at which the interaction ended.")
+        return value
 
 
 @csrf_exempt
@@ -68,23 +77,19 @@ def _completion(data: dict[str, Any]) -> Completion:
     )
 
 
-def _source(request: HttpRequest) -> Any:
+def _source(request: HttpRequest) -> Source:
     # The path holds the secret: the record names the route instead.
-    source = source_of(request)
-    return type(source)(
-        ip=source.ip, user_agent=source.user_agent, request_id=source.request_id, where="completion receiver"
-    )
+    return replace(source_of(request), where="completion receiver")
 
 
 def _refuse(
     request: HttpRequest, status: int, code: str, message: str, *, counted_for: str | None = None
 ) -> HttpResponse:
-    by = anonymous_caller(request)
     record_refusal(
         action="completion.refused",
         code=code,
         summary=message,
         counted_for=counted_for,
-        by=type(by)(user=None, roles=by.roles, actor=by.actor, source=_source(request)),
+        by=replace(anonymous_caller(request), source=_source(request)),
     )
     return JsonResponse({"status": "refused", "message": message}, status=status)

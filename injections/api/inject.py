@@ -7,7 +7,6 @@ import math
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError
 from django.http import HttpRequest
 from rest_framework.exceptions import APIException, MethodNotAllowed, Throttled, ValidationError
 from rest_framework.request import Request
@@ -17,7 +16,7 @@ from rest_framework.views import APIView
 from audit.entry import Subject
 from injections import media
 from injections.api.answers import answer_for
-from injections.api.problems import STRANGERS_A_MINUTE, DatabaseAway, first_fault
+from injections.api.problems import STRANGERS_A_MINUTE, database_away, first_fault
 from injections.api.serializers import InjectBody, location_of
 from injections.api.throttling import ClientRate
 from injections.callers import Caller, anonymous_caller, caller_of
@@ -43,6 +42,12 @@ class InjectView(APIView):
     permission_classes = ()  # decided in `post`: a refusal has the contract's body, and a record
     throttle_classes = (ClientRate,)
     http_method_names = ("post",)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Send other methods away first: they are no attempt, and need neither token nor patience to be told so."""
+        if request.method != "POST":
+            raise MethodNotAllowed(str(request.method))
+        super().initial(request, *args, **kwargs)
 
     def post(self, request: Request) -> Response:
         """Check the call and its consent, then send the command once (contract: POST /inject)."""
@@ -83,9 +88,10 @@ class InjectView(APIView):
         """Answer a bad token with the contract's body, and record it; all else as everywhere."""
         if isinstance(exc, APIException) and exc.status_code in {401, 403}:
             return _refuse_stranger(self.request, f"{exc.detail} Send Authorization: Token <token>.")
-        if isinstance(exc, DatabaseError):
-            response = _answer_body(503, "database_away", str(DatabaseAway.default_detail))
-            response["Retry-After"] = str(DatabaseAway.wait)
+        away = database_away(exc)
+        if away is not None:
+            response = _answer_body(503, "database_away", str(away.detail))
+            response["Retry-After"] = str(away.wait)
             return response
         if isinstance(exc, Throttled):
             most = settings.INJECT_RATE_PER_MINUTE
@@ -285,7 +291,4 @@ def _text(body: dict[str, Any], name: str) -> str | None:
 
 def _code_of(error: ValidationError) -> str:
     codes = str(error.get_codes())
-    return next(
-        (code for code in ("host_not_allowed", "unknown_recording", "bad_audio_url") if code in codes),
-        "bad_request",
-    )
+    return next((code for code in _CODES_OF_AUDIO if code in codes), "bad_request")

@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from injections.api.serializers import shown_injection
+from injections.audit_events import injection_subject
 from injections.callers import caller_of
 from injections.models import InjectionRequest
 from injections.roles import Action
@@ -30,5 +31,16 @@ class InjectionView(APIView):
                 by=by,
             )
             raise PermissionDenied("This token may not read injections.")
-        rows = InjectionRequest.objects.prefetch_related("attempts").filter(requested_by=by.user)
-        return Response(shown_injection(get_object_or_404(rows, pk=injection_id)))
+        found = InjectionRequest.objects.prefetch_related("attempts").filter(pk=injection_id).first()
+        if found is None:
+            raise Http404
+        if found.requested_by_id != request.user.pk:
+            record_refusal(
+                action="access.refused",
+                code="out_of_scope",
+                summary=f"{by.label} asked the API for an injection of somebody else.",
+                subject=injection_subject(found),
+                by=by,
+            )
+            raise Http404  # whether it is there is told to its owner alone
+        return Response(shown_injection(found))

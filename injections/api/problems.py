@@ -1,10 +1,11 @@
 """Errors of the HTTP API: which field, why, and what to do; as problem details (RFC 9457) with a stable code."""
 
+import logging
 from http import HTTPStatus
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -15,6 +16,7 @@ from injections.callers import anonymous_caller
 from injections.reasons import REASONS
 from injections.services.refusals import record_refusal
 
+log = logging.getLogger(__name__)
 PROBLEM: Final = "application/problem+json"
 STRANGERS_A_MINUTE: Final = 20  # records of attempts without a valid token, for each who is connected
 CODES: Final = {
@@ -28,8 +30,7 @@ CODES: Final = {
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the answer for an exception of a view; None lets an unexpected one become a 500."""
-    if isinstance(error, DatabaseError):
-        error = DatabaseAway()
+    error = database_away(error) or error
     if isinstance(error, RequestDataTooBig):
         error = exceptions.ParseError("The body is too large. Send the command only.")
     response = drf_handler(error, context)
@@ -86,6 +87,17 @@ class DatabaseAway(exceptions.APIException):
         "The portal's database cannot be reached. Ask again with the same Idempotency-Key: "
         "what was already written down is not done twice."
     )
+
+
+def database_away(error: Exception) -> DatabaseAway | None:
+    """Return the answer for a database that cannot be used now; None for any other error, a bad query among them.
+
+    The database's own words are for the operator's log alone.
+    """
+    if not isinstance(error, OperationalError | InterfaceError):
+        return None
+    log.error("the database cannot be used: %s", error)
+    return DatabaseAway()
 
 
 def first_fault(error: Exception) -> tuple[str | None, str]:

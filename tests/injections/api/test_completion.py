@@ -164,6 +164,7 @@ NAMED: list[tuple[str, Any]] = [
     ("timestamp", "2026-13-40T08:00:00Z"),
     ("timestamp", "0001-01-01T00:00:00+14:00"),
     ("timestamp", "9999-12-31T23:59:59-14:00"),
+    ("timestamp", "0001-01-01T00:00:30Z"),
     ("timestamp", None),
     ("timestamp", []),
 ]

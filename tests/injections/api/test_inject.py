@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import DataError, InterfaceError, OperationalError
 from django.test import Client
 from knox.models import AuthToken
 
@@ -80,6 +81,17 @@ def test_only_post_is_answered(method: str) -> None:
     assert getattr(Client(), method)("/inject").status_code == 405
 
 
+def test_another_method_is_told_so_before_anybody_asks_for_token_or_rate(
+    token: str, call: dict[str, Any], settings: Any
+) -> None:
+    settings.INJECT_RATE_PER_MINUTE = 1
+    for sent in (token, token, "wrongtoken" * 6):
+        answer = Client().get("/inject", headers={"Authorization": f"Token {sent}"})
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert not AuditRecord.objects.filter(action="injection.request_refused").exists()
+    assert post(token, body_for(call)).status_code == 201
+
+
 def test_a_blocked_one_says_why(token: str, simulator: SimulatorProcess) -> None:
     answer = post(token, body_for(simulator.create_call(consent="false")))
     assert answer.status_code == 403
@@ -141,6 +153,8 @@ def test_another_client_cannot_read_it(token: str, call: dict[str, Any]) -> None
     _, other = AuthToken.objects.create(UserFactory(role=Role.API_CLIENT))
     path = f"/api/v1/injections/{InjectionRequest.objects.get().pk}"
     assert Client().get(path, headers={"Authorization": f"Token {other}"}).status_code == 404
+    record = AuditRecord.objects.get(action="access.refused")
+    assert (record.reason_code, record.injection_id) == ("out_of_scope", InjectionRequest.objects.get().pk)
 
 
 def test_an_id_in_capitals_is_the_same_id(token: str, call: dict[str, Any]) -> None:
@@ -236,6 +250,40 @@ def test_a_full_queue_is_429_with_retry_after(token: str, call: dict[str, Any], 
     answer = post(token, body_for(call))
     assert (answer.status_code, answer.json()["code"]) == (429, "queue_full")
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_who_was_told_to_come_back_is_taken_when_he_comes_with_the_same_key(
+    token: str, call: dict[str, Any], settings: Any
+) -> None:
+    settings.INJECT_QUEUE_LIMIT = 0
+    gate.force_open(by="Ada")
+    key, body = {"Idempotency-Key": "one-wish"}, body_for(call)
+    assert post(token, body, **key).status_code == 429
+    gate.close()
+    answer = post(token, body, **key)
+    assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (201, False)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(OperationalError, 503), (InterfaceError, 503), (DataError, 500)]
+)
+def test_only_a_database_that_cannot_be_used_is_called_away(
+    token: str,
+    call: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+    status: int,
+) -> None:
+    def fail(**_: Any) -> None:
+        raise error("what the database said")
+
+    monkeypatch.setattr("injections.api.inject.inject", fail)
+    answer = post(token, body_for(call))
+    assert answer.status_code == status
+    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert "what the database said" in caplog.text
+    assert "what the database said" not in answer.content.decode()
 
 
 def test_options_is_not_answered(call: dict[str, Any]) -> None:
