@@ -19,14 +19,15 @@ from injections.genesys.simulator.tokens import Tokens
 from injections.genesys.simulator.webhooks import Webhooks
 
 PREFIX = "/_simulator/"
-_CREATE_FIELDS = {
-    "label", "state", "consent", "held", "confined", "securePause", "barged", "agentName", "queueId",
-    "direction", "callerName", "callerAddress", "attributes", "stable",
+_TEXT, _FLAG, _WHO = "a text", "true, false", "true, false, a text"
+_OF_BOTH = {
+    "label": _TEXT, "state": _TEXT, "consent": _TEXT, "held": _WHO, "confined": _WHO, "securePause": _FLAG,
+    "barged": _FLAG, "agentName": _TEXT, "attributes": "names with texts, or null",
 }  # fmt: skip
-_CHANGE_FIELDS = {
-    "label", "state", "consent", "held", "confined", "securePause", "barged", "agentName", "attributes",
-    "transfer",
+_CREATE_FIELDS = _OF_BOTH | {
+    "queueId": _TEXT, "direction": _TEXT, "callerName": _TEXT, "callerAddress": _TEXT, "stable": _FLAG,
 }  # fmt: skip
+_CHANGE_FIELDS = _OF_BOTH | {"transfer": _WHO}
 
 
 class ControlRoutes:
@@ -113,7 +114,7 @@ class ControlRoutes:
     async def create_call(self, request: Request, _params: dict[str, str]) -> Response:
         """Let a call arrive in a chosen state; the centre leaves it alone unless `stable` is false."""
         body = json_object(request)
-        _refuse_unknown(body, _CREATE_FIELDS)
+        _check_fields(body, _CREATE_FIELDS)
         call = self._centre.add(
             label=body.get("label", "created") if body.get("stable", True) else None,
             answered=body.get("state") not in {ALERTING, "queued"},
@@ -136,7 +137,7 @@ class ControlRoutes:
         if call is None:
             raise ApiError(404)
         body = json_object(request)
-        _refuse_unknown(body, _CHANGE_FIELDS)
+        _check_fields(body, _CHANGE_FIELDS)
         self._change(call, body)
         return json_response(200, truth(call))
 
@@ -237,10 +238,21 @@ def _made_up(body: Mapping[str, Any]) -> Entry:
     )
 
 
-def _refuse_unknown(body: Mapping[str, Any], known: set[str]) -> None:
-    for name in body:
+def _check_fields(body: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    """Refuse what is unknown or of another kind before anything is done: a call half made would break every list."""
+    for name, value in body.items():
         if name not in known:
-            raise invalid_value(name, body[name], ", ".join(sorted(known)))
+            raise invalid_value(name, value, ", ".join(sorted(known)))
+        if not _is_kind(value, known[name]):
+            raise invalid_value(name, value, known[name])
+
+
+def _is_kind(value: object, kind: str) -> bool:
+    if kind in {_TEXT, _FLAG, _WHO}:
+        return isinstance(value, {_TEXT: str, _FLAG: bool, _WHO: bool | str}[kind])
+    return value is None or (
+        isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+    )
 
 
 def _queue(queue_id: object) -> Queue:

@@ -190,3 +190,31 @@ def test_a_page_size_that_makes_no_sense_is_refused(api: Api, size: str):
 def test_a_call_cannot_be_created_with_a_field_that_does_not_exist(api: Api):
     answer = api.post("/_simulator/calls", json={"hold": True})
     assert (answer.status_code, answer.json()["messageParams"]["fieldType"]) == (400, "hold")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("attributes", 5),
+        ("attributes", {"a": 1}),
+        ("agentName", 5),
+        ("label", []),
+        ("held", 1),
+        ("barged", "no"),
+    ],
+)
+def test_a_call_of_nonsense_is_refused_and_none_arrives(
+    api: Api, simulator: SimulatorProcess, name: str, value: object
+):
+    before = simulator.calls()
+    answer = api.post("/_simulator/calls", json={name: value})
+    assert answer.status_code == 400
+    assert name in answer.json()["message"]
+    assert len(simulator.calls()) == len(before)
+
+
+def test_a_change_of_nonsense_leaves_the_call_as_it_was(api: Api, simulator: SimulatorProcess):
+    call = simulator.create_call()
+    answer = api.patch(f"/_simulator/calls/{call['conversationId']}", json={"held": True, "attributes": 5})
+    assert answer.status_code == 400
+    assert call in simulator.calls()
