@@ -16,9 +16,20 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.http.request import split_domain_port, validate_host
 
+from audit.cosignatures import parse_cosigner
+from audit.notes import InvalidKey
 from injections.genesys.config import DEFAULT_REGION, urls_for_region
 
-_ADDRESSES: Final = ("GENESYS_API_URL", "GENESYS_LOGIN_URL", "QA_WEBHOOK_URL", "PORTAL_BASE_URL")
+_ADDRESSES: Final = (
+    *("GENESYS_API_URL", "GENESYS_LOGIN_URL", "QA_WEBHOOK_URL", "PORTAL_BASE_URL"),
+    *("AUDIT_S3_URL", "AUDIT_WITNESS_URL"),
+)
+# What an anchor of the audit log needs: all of it, or none.
+_ANCHORS: Final = (
+    (("AUDIT_S3_URL", "AUDIT_S3_ACCESS_KEY", "AUDIT_S3_SECRET_KEY"), "portal.E014"),
+    (("AUDIT_WITNESS_URL", "AUDIT_WITNESS_KEY"), "portal.E015"),
+    (("AUDIT_MAIL_TO", "AUDIT_MAIL_FROM"), "portal.E016"),
+)
 _KEYS: Final = ("SECRET_KEY", "MEDIA_SIGNING_KEY", "COMPLETION_SECRET")
 _ALL_KEYS: Final = (*_KEYS, "QA_WEBHOOK_SECRET")
 _SHORTEST_KEY: Final = 32  # characters: 128 bits even where they are hexadecimal digits
@@ -179,6 +190,51 @@ def qa_secret(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
             "QA_WEBHOOK_SECRET begins with whsec_, but what follows is not base64.",
             hint="Copy the secret again, whole.",
             id="portal.E009",
+        )
+
+
+@register
+def half_set_anchors(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Whoever set a part of an anchor believes that the log is anchored there."""
+    for names, identifier in _ANCHORS:
+        missing = [name for name in names if not getattr(settings, name)]
+        if missing and len(missing) < len(names):
+            yield Error(
+                f"An anchor of the audit log is set by half: {' and '.join(missing)} not.",
+                hint=f"Set all of {', '.join(names)}, or none of them.",
+                id=identifier,
+            )
+
+
+@register
+def witness_key(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """A cosignature is worth as much as the key by which it is verified."""
+    if not settings.AUDIT_WITNESS_KEY:
+        return
+    try:
+        parse_cosigner(settings.AUDIT_WITNESS_KEY)
+    except InvalidKey as error:
+        yield Error(
+            f"AUDIT_WITNESS_KEY is not the public key of a witness: {error}.",
+            hint="Copy the line that the witness prints when it starts: name+8 digits+base64.",
+            id="portal.E017",
+        )
+
+
+@register
+def mail_server(app_configs: Apps, **_: Any) -> Iterable[CheckMessage]:
+    """Checkpoints are sent through a server, to which the way is encrypted unless it is this machine."""
+    if settings.AUDIT_MAIL_TO and not settings.EMAIL_HOST:
+        yield Error(
+            "AUDIT_MAIL_TO is set, but SMTP_HOST is not: no checkpoint can be sent.",
+            hint="Set SMTP_HOST to the name of the mail server.",
+            id="portal.E018",
+        )
+    if settings.EMAIL_HOST and settings.SMTP_SECURITY == "none" and settings.EMAIL_HOST not in _THIS_MACHINE:
+        yield Error(
+            f"SMTP_SECURITY is none, but {settings.EMAIL_HOST} is not this machine.",
+            hint="Set SMTP_SECURITY to starttls or tls.",
+            id="portal.E019",
         )
 
 

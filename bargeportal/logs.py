@@ -19,6 +19,8 @@ _SECRET_SETTINGS: Final = (
     "GENESYS_CLIENT_SECRET",
     "QA_WEBHOOK_SECRET",
     "METRICS_TOKEN",
+    "AUDIT_S3_SECRET_KEY",
+    "EMAIL_HOST_PASSWORD",
 )
 _SHORTEST_SECRET: Final = 8  # a shorter value would blank out ordinary words
 _LONGEST_CHAIN: Final = 10

@@ -73,6 +73,24 @@ AUDIT_SIGNING_KEY_FILE = env.text("AUDIT_SIGNING_KEY_FILE")
 AUDIT_RECEIPT_KEY_FILE = env.text("AUDIT_RECEIPT_KEY_FILE")
 AUDIT_ANCHOR_FILE = env.text("AUDIT_ANCHOR_FILE")
 AUDIT_RECORDINGS = "injections.evidence.open_recording"  # what evidence packs take recordings from
+# Anchors elsewhere, each of which is used when it is set.
+AUDIT_S3_URL = env.base("AUDIT_S3_URL", "")
+AUDIT_S3_REGION = env.text("AUDIT_S3_REGION", "us-east-1")
+AUDIT_S3_ACCESS_KEY = env.text("AUDIT_S3_ACCESS_KEY")
+AUDIT_S3_SECRET_KEY = env.secret("AUDIT_S3_SECRET_KEY")
+AUDIT_S3_RETENTION_DAYS = env.integer("AUDIT_S3_RETENTION_DAYS", 3650, least=1, most=36_500)
+AUDIT_WITNESS_URL = env.base("AUDIT_WITNESS_URL", "")
+AUDIT_WITNESS_KEY = env.text("AUDIT_WITNESS_KEY")
+AUDIT_MAIL_TO = env.words("AUDIT_MAIL_TO")
+AUDIT_MAIL_FROM = env.text("AUDIT_MAIL_FROM")
+AUDIT_MAIL_EVERY_H = env.integer("AUDIT_MAIL_EVERY_H", 24, least=1, most=8760)
+EMAIL_HOST = env.text("SMTP_HOST")
+EMAIL_HOST_USER = env.text("SMTP_USER")
+EMAIL_HOST_PASSWORD = env.secret("SMTP_PASSWORD")
+SMTP_SECURITY = env.choice("SMTP_SECURITY", "starttls", of=("starttls", "tls", "none"))
+EMAIL_USE_TLS, EMAIL_USE_SSL = SMTP_SECURITY == "starttls", SMTP_SECURITY == "tls"
+EMAIL_PORT = env.integer("SMTP_PORT", 465 if EMAIL_USE_SSL else 587, least=1, most=65535)
+EMAIL_TIMEOUT = 20  # seconds
 
 # --- Django -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -3,3 +3,7 @@
 
 class AnchorFault(Exception):
     """A checkpoint could not be kept outside the database, or not be read there. The message holds no secret."""
+
+
+class Contradiction(AnchorFault):
+    """An anchor knows another log than this one: the finding that anchors are for."""

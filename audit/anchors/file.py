@@ -54,6 +54,16 @@ def append(path: Path, lines: Iterable[str]) -> int:
     return count
 
 
+def has_lines(path: Path) -> bool:
+    """Tell whether a file is one of lines, rather than a checkpoint alone or a mail.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(1) in {b"", b"{"}
+
+
 def last_size(path: Path) -> int:
     """Return the size in the last whole line, 0 when there is none. Its signature is not looked at."""
     for line in reversed(_tail(path)):

@@ -19,6 +19,7 @@ from audit.stored_tree import size as sealed_size
 from audit.tiles import HEIGHT, MOST_LEVELS
 from audit.uuid7 import first_uuid7
 from audit.verification import state as states
+from audit.verification.elsewhere import Elsewhere
 from audit.verification.report import Progress, Report
 from audit.verification.spans import check_pending, check_strays, spans
 from audit.verification.state import State, UnreadableState
@@ -38,6 +39,7 @@ _NO_ANCHOR = (
     "No anchor was at hand: a log that was cut short, or rewritten and signed anew with its own key,"
     " looks whole without one."
 )
+_BUCKET = "bucket"  # among the paths of anchor files, none of which is named so
 _RECEIPTS = "A record removed with its outbox row before it was sealed is shown by its receipt alone."
 
 
@@ -52,10 +54,12 @@ class Verification:
     at: datetime
     progress: Progress
     receipt_files: Sequence[Path] = ()
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     processes: int = 1
     report: Report = field(default_factory=Report)
     _known: State | None = None
     _anchors_read: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _is_anchored: bool = False
 
     def run(self) -> Report:
         """Verify, and remember how far the log is good when nothing was wrong.
@@ -80,7 +84,7 @@ class Verification:
         for name in guards.missing_guards(connection):
             report.add(f"The guard {name} is missing or altered: the database would let the log be changed.")
         report.notices += [
-            *([] if self.anchor_files else [_NO_ANCHOR]),
+            *([] if self._is_anchored else [_NO_ANCHOR]),
             *([] if self.receipt_files else [_RECEIPTS]),
         ]
         report.put_in_order()
@@ -114,7 +118,12 @@ class Verification:
             found, read = anchored_claims(path, after=after, keys=self.keys, report=self.report)
             self._anchors_read[str(path)] = read
             claims += found
-        return claims
+        after = (0, 0) if is_from_start else self._anchors_read.get(_BUCKET, (0, 0))
+        found, self._anchors_read[_BUCKET], is_asked = self.elsewhere.claims(
+            after=after, keys=self.keys, report=self.report
+        )
+        self._is_anchored = is_asked or bool(self.anchor_files)
+        return claims + found
 
     def _check_earlier(self, size: int, claims: Sequence[Claim]) -> None:
         """Compare what is claimed of the records that are not read again with the stored tree over them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from audit import key_rotation, receipts
 from audit.anchors import file as anchors
+from audit.anchors import mail
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.models import AuditCheckpoint, AuditRecord
 from audit.notes import InvalidNote, PublicKey, parse_public_key
@@ -99,9 +100,13 @@ def anchored_claims(
 ) -> tuple[list[Claim], tuple[int, int]]:
     """Return the checkpoints in an anchor file after so many bytes and lines, and how far it was read now.
 
+    A checkpoint alone, and a mail with one, are anchors as well; those are read whole each time.
+
     Raises:
         OSError: it cannot be read.
     """
+    if not anchors.has_lines(path):
+        return _saved_claims(path, keys=keys, report=report), after
     end = anchors.whole_length(path)
     if end < after[0]:
         report.add(f"The anchors in {path} were cut: they had {after[0]} bytes when they were read last.")
@@ -114,11 +119,28 @@ def anchored_claims(
         else:
             claims.append(_anchored(path, line.number, line.checkpoint))
     report.anchors += len(claims)
-    _check_stored(claims, report)
+    check_stored(claims, report)
     return claims, (end, number)
 
 
-def _check_stored(claims: Sequence[Claim], report: Report) -> None:
+def _saved_claims(path: Path, *, keys: Sequence[PublicKey], report: Report) -> list[Claim]:
+    claims = []
+    found = mail.notes_in(path.read_bytes())
+    for note in found:
+        try:
+            checkpoint = open_checkpoint(note, keys=keys)
+        except InvalidNote as error:
+            report.add(f"What is in {path} is not a checkpoint of this log: {error}.")
+        else:
+            claims.append(Claim(f"The checkpoint in {path}", checkpoint.size, checkpoint.root))
+    if not found:
+        report.add(f"There is no checkpoint in {path}.")
+    report.anchors += len(claims)
+    check_stored(claims, report)
+    return claims
+
+
+def check_stored(claims: Sequence[Claim], report: Report) -> None:
     """Report anchored checkpoints that the table lacks: each was stored before it was anchored."""
     for begin in range(0, len(claims), _AT_ONCE):
         asked = {claim.size: claim for claim in claims[begin : begin + _AT_ONCE]}

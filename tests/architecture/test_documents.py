@@ -21,7 +21,7 @@ def test_every_variable_is_described() -> None:
 
 def test_every_check_is_described() -> None:
     sources = [ROOT / "bargeportal" / "checks.py", ROOT / "audit" / "guards.py"]
-    ids = set(re.findall(r'id="(\w+\.[EW]\d+)"', "".join(source.read_text() for source in sources)))
+    ids = set(re.findall(r'"((?:portal|audit)\.[EW]\d+)"', "".join(source.read_text() for source in sources)))
     described = set(re.findall(r"`(\w+\.[EW]\d+)`", (ROOT / "docs" / "configuration.md").read_text()))
     assert ids == described
 

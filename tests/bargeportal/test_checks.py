@@ -6,6 +6,8 @@ from django.core.checks import Tags, run_checks
 from django.db import connection
 from django.test import override_settings
 
+WITNESS_KEY = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2"
+
 
 def portal_ids(**changed: Any) -> list[str]:
     with override_settings(**changed):
@@ -55,6 +57,29 @@ def test_a_right_configuration_has_no_findings() -> None:
             "portal.W001",
         ),
         ({"QA_WEBHOOK_SECRET": "whsec_not base64, though it is long enough"}, "portal.E009"),
+        ({"AUDIT_S3_URL": "https://s3.example/b", "AUDIT_S3_ACCESS_KEY": "a"}, "portal.E014"),
+        ({"AUDIT_S3_SECRET_KEY": "a"}, "portal.E014"),
+        ({"AUDIT_WITNESS_URL": "https://w.example"}, "portal.E015"),
+        ({"AUDIT_WITNESS_KEY": WITNESS_KEY}, "portal.E015"),
+        ({"AUDIT_MAIL_TO": ["a@example.com"], "EMAIL_HOST": "127.0.0.1"}, "portal.E016"),
+        ({"AUDIT_MAIL_FROM": "a@example.com"}, "portal.E016"),
+        # The key of a log, which signs notes and not cosignatures.
+        (
+            {
+                "AUDIT_WITNESS_URL": "https://w.example",
+                "AUDIT_WITNESS_KEY": "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+            },
+            "portal.E017",
+        ),
+        (
+            {"AUDIT_MAIL_TO": ["a@example.com"], "AUDIT_MAIL_FROM": "b@example.com", "EMAIL_HOST": ""},
+            "portal.E018",
+        ),
+        ({"EMAIL_HOST": "mail.example.com", "SMTP_SECURITY": "none"}, "portal.E019"),
+        (
+            {"AUDIT_WITNESS_URL": "http://w.example", "AUDIT_WITNESS_KEY": WITNESS_KEY},
+            "portal.E002",
+        ),
         ({"SECRET_KEY": "x" * 31}, "portal.E011"),
         ({"MEDIA_SIGNING_KEY": "x"}, "portal.E011"),
         ({"COMPLETION_SECRET": "x" * 31}, "portal.E011"),

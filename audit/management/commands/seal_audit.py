@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
-from audit import key_rotation, own_records, sealing, signer
+from audit import anchoring, key_rotation, own_records, sealing, signer
 from audit.anchors import AnchorFault
 from audit.notes import InvalidKey
 from audit.places import places
@@ -63,6 +63,7 @@ class Command(BaseCommand):
     def _seal_once(self) -> None:
         if not Sealer(places(), stop=threading.Event()).run_once():
             raise CommandError("Another sealer is at work.")
+        anchoring.follow_once(places(), clock=timezone.now)
 
     def _rotate(self) -> None:
         rotation = signer.Rotation(places())

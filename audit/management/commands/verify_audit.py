@@ -16,6 +16,7 @@ from audit import own_records
 from audit.canonical import clean_text
 from audit.notes import InvalidKey, PublicKey
 from audit.places import Places, places
+from audit.verification.elsewhere import Elsewhere
 from audit.verification.log import Verification
 from audit.verification.report import Report
 from audit.verification.witnesses import read_keys
@@ -40,7 +41,8 @@ class Command(BaseCommand):
             metavar="PATH",
             action="append",
             type=Path,
-            help="checkpoints kept elsewhere (may be repeated; default: AUDIT_ANCHOR_FILE)",
+            help="checkpoints kept elsewhere: a file of anchors, a checkpoint, or a saved mail (may be repeated; "
+            "default: AUDIT_ANCHOR_FILE). A bucket or witness that is configured is asked in any case",
         )
         parser.add_argument(
             "--receipt",
@@ -74,6 +76,7 @@ class Command(BaseCommand):
                 places=here,
                 keys=_keys(here, key),
                 anchor_files=_anchor_files(here, anchors),
+                elsewhere=Elsewhere.configured(),
                 is_full=full,
                 at=timezone.now(),
                 progress=self._progress(),
