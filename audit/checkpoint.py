@@ -11,6 +11,7 @@ from audit.merkle import HASH_SIZE
 from audit.notes import InvalidNote, PublicKey, SigningKey
 
 LARGEST_SIZE = 2**63 - 1
+ORIGIN = "audit-log/"  # begins the name of each log, and of the keys that sign for it
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 

@@ -63,10 +63,10 @@ def seal_batch(*, after: Any = None, limit: int = BATCH) -> Batch:
         stored_tree.DamagedTree: the tree so far is not whole.
     """
     rows = _waiting(after, limit)
-    fit = [row for row in rows if leaf_hash(row[2]) == row[1]]
+    fit = [row for row in rows if _is_fit(row)]
     if fit:
         _write(fit)
-    unfit = tuple(str(row[0]) for row in rows if leaf_hash(row[2]) != row[1])
+    unfit = tuple(str(row[0]) for row in rows if not _is_fit(row))
     return Batch(len(fit), unfit, rows[-1][0] if len(rows) == limit else None)
 
 
@@ -90,6 +90,11 @@ def _waiting(after: Any, limit: int) -> list[Row]:
         cursor.execute(_WAITING, [first, limit])
         rows: list[Row] = cursor.fetchall()
     return rows
+
+
+def _is_fit(row: Row) -> bool:
+    # SQLite keeps bytes where text was declared, if somebody writes them there.
+    return isinstance(row[2], str) and leaf_hash(row[2]) == row[1]
 
 
 def _write(rows: Sequence[Row]) -> None:

@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from audit import files, key_rotation
-from audit.checkpoint import Checkpoint, open_checkpoint
+from audit.checkpoint import ORIGIN, Checkpoint, open_checkpoint
 from audit.merkle import InvalidProof, Tree, verify_consistency
 from audit.notes import InvalidKey, InvalidNote, SigningKey
 from audit.places import Places
@@ -150,7 +150,7 @@ def _signing_key(places: Places, *, is_new: bool) -> SigningKey:
     path = places.signing_key
     if is_new and not path.exists():
         # The name is that of the log, for ever and wherever it moves: hence no address in it.
-        made = SigningKey.from_seed(f"audit-log/{secrets.token_hex(8)}", secrets.token_bytes(32))
+        made = SigningKey.from_seed(f"{ORIGIN}{secrets.token_hex(8)}", secrets.token_bytes(32))
         files.write_new(path, f"{made.secret()}\n")
     try:
         key = SigningKey.parse(path.read_text(encoding="utf-8").strip())

@@ -1,5 +1,6 @@
 """The Merkle tree as the database holds it: leaves, and a node for each full subtree of 256, 65,536, … leaves."""
 
+from audit.checkpoint import LARGEST_SIZE
 from audit.merkle import Tree, root_of
 from audit.models import AuditLeaf, AuditNode
 from audit.tiles import HEIGHT
@@ -11,7 +12,9 @@ class DamagedTree(Exception):
 
 def size() -> int:
     """Return how many records have a place in the log."""
-    last = AuditLeaf.objects.order_by("-index").values_list("index", flat=True).first()
+    # SQLite keeps anything in any column, and puts text behind all numbers: a forged place may be none.
+    numbered = AuditLeaf.objects.filter(index__lte=LARGEST_SIZE)
+    last = numbered.order_by("-index").values_list("index", flat=True).first()
     return 0 if last is None else last + 1
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 
 from audit import guards
 from audit.canonical import format_time
+from audit.checkpoint import LARGEST_SIZE
 from audit.merkle import CompactRange
 from audit.models import AuditCheckpoint, AuditNode
 from audit.notes import PublicKey
@@ -21,13 +22,14 @@ from audit.uuid7 import first_uuid7
 from audit.verification import state as states
 from audit.verification.elsewhere import Elsewhere
 from audit.verification.report import Progress, Report
-from audit.verification.spans import check_pending, check_strays, spans
+from audit.verification.spans import check_pending, check_strays, readable, spans
 from audit.verification.state import State, UnreadableState
 from audit.verification.walk import Broken, Walk
 from audit.verification.witnesses import (
     Claim,
     anchored_claims,
     check_receipt,
+    keys_of_one_log,
     signers_claim,
     stored_claims,
     successors,
@@ -57,6 +59,7 @@ class Verification:
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     processes: int = 1
     report: Report = field(default_factory=Report)
+    _log_keys: Sequence[PublicKey] = ()
     _known: State | None = None
     _anchors_read: dict[str, tuple[int, int]] = field(default_factory=dict)
     _is_anchored: bool = False
@@ -66,10 +69,15 @@ class Verification:
 
         Raises:
             OSError: an anchor cannot be read, or the state not be written.
+            notes.InvalidKey: the keys are those of several logs.
         """
+        with readable(connection):
+            return self._run()
+
+    def _run(self) -> Report:
         report = self.report
         self._load()
-        self.keys = successors(self.keys)
+        self._log_keys = successors(keys_of_one_log(self.keys))
         # Before the size: what is signed meanwhile would else seem to know more than the log has.
         claims = self._claims()
         report.size = sealed_size()
@@ -87,7 +95,6 @@ class Verification:
             *([] if self._is_anchored else [_NO_ANCHOR]),
             *([] if self.receipt_files else [_RECEIPTS]),
         ]
-        report.put_in_order()
         if not report.faults:
             self._remember(tree)
         return report
@@ -108,19 +115,19 @@ class Verification:
     def _claims(self) -> list[Claim]:
         """Return who vouches for a root from outside the database. Of an anchor only what is new is read again."""
         is_from_start = self._known is None or self.is_full
-        claims = signers_claim(self.places.signed, keys=self.keys, report=self.report)
+        claims = signers_claim(self.places.signed, keys=self._log_keys, report=self.report)
         if self._known is not None:
             claims.append(
                 Claim(f"The verification of {self._known.at}", self._known.size, self._known.tree().root())
             )
         for path in self.anchor_files:
             after = (0, 0) if is_from_start else self._anchors_read.get(str(path), (0, 0))
-            found, read = anchored_claims(path, after=after, keys=self.keys, report=self.report)
+            found, read = anchored_claims(path, after=after, keys=self._log_keys, report=self.report)
             self._anchors_read[str(path)] = read
             claims += found
         after = (0, 0) if is_from_start else self._anchors_read.get(_BUCKET, (0, 0))
         found, self._anchors_read[_BUCKET], is_asked = self.elsewhere.claims(
-            after=after, keys=self.keys, report=self.report
+            after=after, keys=self._log_keys, report=self.report
         )
         self._is_anchored = is_asked or bool(self.anchor_files)
         return claims + found
@@ -147,7 +154,7 @@ class Verification:
         try:
             for span in spans(tree.size, size, processes=self.processes):
                 walk.expect(
-                    stored_claims(above=span.begin, through=span.end, keys=self.keys, report=self.report)
+                    stored_claims(above=span.begin, through=span.end, keys=self._log_keys, report=self.report)
                 )
                 walk.read(span)
                 self.progress(span.end, size)
@@ -156,7 +163,8 @@ class Verification:
 
     def _check_beyond(self, claims: Sequence[Claim]) -> None:
         """Report who vouches for a longer log than there is, and what stands behind its end."""
-        newest = AuditCheckpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
+        numbered = AuditCheckpoint.objects.filter(size__lte=LARGEST_SIZE)
+        newest = numbered.order_by("-size").values_list("size", flat=True).first() or 0
         nodes = [
             (level, index) for level in range(1, MOST_LEVELS) if (index := _last_node(level)) is not None
         ]
@@ -170,7 +178,7 @@ class Verification:
                 self.report.add(
                     f"There is a stored hash ({level}/{index}) of records that the log does not have."
                 )
-        if newest and not self.keys:
+        if newest and not self._log_keys:
             self.report.add("There is no public key to check the signatures by.")
         if newest < self.report.size:
             self.report.notices.append(f"The records from {newest} on are sealed but not signed yet.")

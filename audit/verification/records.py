@@ -95,8 +95,8 @@ def columns_as_text(alias: str) -> str:
 
 def is_whole(row: Sequence[Any]) -> bool:
     """Tell whether a row fits itself: body and hash, columns, canonical form. Fast, and says no when in doubt."""
-    text: str = row[0]
-    if hashlib.sha256(b"\x00" + text.encode()).hexdigest() != row[1]:
+    text = row[0]
+    if not isinstance(text, str) or hashlib.sha256(b"\x00" + text.encode()).hexdigest() != row[1]:
         return False
     try:
         values = (*map(encode_basestring, row[2:_QUOTED_BELOW]), *row[_QUOTED_BELOW:])
@@ -124,6 +124,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", 
 def faults_of(record: AuditRecord) -> list[str]:
     """Return a sentence for each way in which the stored record contradicts itself; none when it is whole."""
     faults = []
+    if not isinstance(record.body, str):  # SQLite keeps anything in any column
+        return ["The text of the record is no text."]
     if leaf_hash(record.body) != record.leaf_hash:
         faults.append("The text of the record does not fit its hash.")
     try:

@@ -1,5 +1,7 @@
 """What a verification found."""
 
+import math
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -33,12 +35,12 @@ class Report:
     notices: list[str] = field(default_factory=list)
 
     def add(self, what: str, *, index: int | None = None) -> None:
-        """Note a fault."""
-        if len(self.faults) < MOST_FAULTS:
-            self.faults.append(Fault(what, index))
-        else:
+        """Note a fault. Kept are the first by their place in the log; those without one come last."""
+        insort(
+            self.faults,
+            Fault(what, index),
+            key=lambda fault: math.inf if fault.index is None else fault.index,
+        )
+        if len(self.faults) > MOST_FAULTS:
+            self.faults.pop()
             self.more += 1
-
-    def put_in_order(self) -> None:
-        """Sort the faults by their place in the log; those without one come last."""
-        self.faults.sort(key=lambda fault: (fault.index is None, fault.index or 0))

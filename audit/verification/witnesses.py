@@ -8,9 +8,9 @@ from pathlib import Path
 from audit import key_rotation, receipts
 from audit.anchors import file as anchors
 from audit.anchors import mail
-from audit.checkpoint import Checkpoint, open_checkpoint
+from audit.checkpoint import ORIGIN, Checkpoint, open_checkpoint
 from audit.models import AuditCheckpoint, AuditRecord
-from audit.notes import InvalidNote, PublicKey, parse_public_key
+from audit.notes import InvalidKey, InvalidNote, PublicKey, parse_public_key
 from audit.verification.report import Report
 
 _AT_ONCE = 500  # sizes that one query asks for
@@ -36,6 +36,19 @@ def read_keys(path: Path) -> list[PublicKey]:
     return [parse_public_key(line) for line in lines if line.strip()]
 
 
+def keys_of_one_log(keys: Sequence[PublicKey]) -> list[PublicKey]:
+    """Return those that sign checkpoints: a key of receipts, which web processes hold, vouches for no log.
+
+    Raises:
+        notes.InvalidKey: they are those of several logs, any of which could then pass for the one verified.
+    """
+    found = [key for key in keys if key.name.startswith(ORIGIN)]
+    names = sorted({key.name for key in found})
+    if len(names) > 1:
+        raise InvalidKey(f"the public keys are those of several logs: {', '.join(names)}. Give those of one")
+    return found
+
+
 def successors(keys: Sequence[PublicKey]) -> list[PublicKey]:
     """Return `keys` with those to which they handed the log over, by the records of it."""
     bodies = (
@@ -47,22 +60,23 @@ def successors(keys: Sequence[PublicKey]) -> list[PublicKey]:
 def _statement(body: str) -> str:
     try:
         return str(json.loads(body)["details"]["statement"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""  # the walk says what is wrong with such a record
 
 
 def stored_claims(*, above: int, through: int, keys: Sequence[PublicKey], report: Report) -> list[Claim]:
     """Return the stored checkpoints of these sizes; report those that are not what was signed."""
     claims = []
-    for row in AuditCheckpoint.objects.filter(size__gt=above, size__lte=through).order_by("size"):
+    rows = AuditCheckpoint.objects.filter(size__gt=above, size__lte=through).order_by("size")
+    for size, root, note in rows.values_list("size", "root_hash", "note"):
         report.checkpoints += 1
-        who = f"The stored checkpoint of {row.size} records"
+        who = f"The stored checkpoint of {size} records"
         try:
-            found = open_checkpoint(row.note, keys=keys)
+            found = open_checkpoint(str(note), keys=keys)
         except InvalidNote as error:
             report.add(f"{who} is not valid: {error}.")
             continue
-        if (found.size, found.root.hex()) != (row.size, row.root_hash):
+        if (found.size, found.root.hex()) != (size, root):
             report.add(f"{who} has other columns than its signed text.")
         claims.append(Claim(who, found.size, found.root))
     return claims

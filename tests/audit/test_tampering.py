@@ -10,8 +10,11 @@ from audit.canonical import clean_text
 from audit.checkpoint import Checkpoint
 from audit.entry import Actor, Source, Subject, leaf_hash
 from audit.models import AuditCheckpoint, AuditLeaf, AuditRecord
-from audit.notes import SigningKey
+from audit.notes import InvalidKey, SigningKey
+from audit.places import Places
+from audit.receipts import receipt_for
 from audit.verification.report import Report
+from audit.verification.witnesses import read_keys
 from tests.audit.forging import raw, rewritten, set_leaf, tamper, told, update
 
 Record = Callable[..., AuditRecord]
@@ -133,7 +136,7 @@ def test_a_text_that_is_not_canonical_is_named_even_when_it_fits_its_hash(
 def test_a_removed_record_is_named(log: list[AuditRecord], look: Look):
     tamper(("DELETE FROM audit_auditrecord WHERE id = %s", [raw(log[5].pk)]))
     report = look()
-    assert str(report.faults[0]) == f"Record 5: It is gone (its identifier is {shown(log[5])})."
+    assert str(report.faults[0]) == f"Record 5: It is gone (its identifier is {log[5].pk})."
     assert "Record 7: Record 3 of this call is missing." in told(report)
 
 
@@ -259,6 +262,24 @@ def test_another_public_key_is_noticed(log: list[AuditRecord], look: Look):
     assert "The stored checkpoint of 4 records is not valid: not signed by a key that is trusted" in told(
         report
     )
+
+
+def test_a_log_signed_anew_with_the_key_of_receipts_is_not_believed(
+    log: list[AuditRecord], look: Look, log_places: Places
+):
+    receipt_for(log[0])
+    key = SigningKey.parse(log_places.receipt_key.read_text().strip())
+    here = AuditCheckpoint.objects.get(size=8)
+    note = Checkpoint(key.name, 8, bytes.fromhex(here.root_hash)).signed(key)
+    tamper(("UPDATE audit_auditcheckpoint SET note = %s WHERE size = 8", [note]))
+    keys = [*read_keys(log_places.public_keys), *read_keys(log_places.receipt_keys)]
+    assert "of 8 records is not valid: not signed by a key that is trusted" in told(look(keys=keys))
+
+
+def test_the_keys_of_several_logs_are_refused(log: list[AuditRecord], look: Look, log_places: Places):
+    keys = [*read_keys(log_places.public_keys), SigningKey.from_seed("audit-log/other", bytes(32)).public]
+    with pytest.raises(InvalidKey, match="of several logs: audit-log/"):
+        look(keys=keys)
 
 
 def test_a_missing_public_key_is_a_fault(log: list[AuditRecord], look: Look):
