@@ -91,5 +91,12 @@ def _read_key(path: Path, public: Path) -> SigningKey:
         made = SigningKey.from_seed(f"{_KIND}/{secrets.token_hex(8)}", secrets.token_bytes(32))
         files.write_new(path, f"{made.secret()}\n")
     key = SigningKey.parse(path.read_text(encoding="utf-8").strip())
-    files.write_new(public, f"{key.public}\n", mode=0o644)
+    _publish(key.public, public)
     return key
+
+
+def _publish(key: PublicKey, path: Path) -> None:
+    """Add `key` to those by which receipts are verified; those of keys that were lost stay."""
+    known = path.read_text(encoding="utf-8") if path.exists() else ""
+    if str(key) not in known.splitlines():
+        files.write_whole(path, f"{known}{key}\n", mode=0o644)

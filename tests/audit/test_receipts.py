@@ -92,6 +92,19 @@ def test_without_a_key_there_is_no_receipt_and_no_error(
     assert "No receipt can be signed" in caplog.text
 
 
+def test_receipts_of_a_key_made_anew_are_verified_beside_the_earlier_ones(
+    record: Record, keys: list[PublicKey], log_places: Places
+):
+    earlier = _receipt(record())
+    log_places.receipt_key.unlink()
+    receipts._read_key.cache_clear()
+    later = _receipt(record())
+    both = read_keys(log_places.receipt_keys)
+    assert len(both) == 2
+    for note in (earlier, later):
+        assert open_receipt(note, keys=both)
+
+
 def test_a_record_as_promised_has_no_fault(record: Record, keys: list[PublicKey]):
     assert receipts.fault_of(open_receipt(_receipt(record()), keys=keys)) == ""
 
