@@ -138,11 +138,14 @@ def test_the_command_runs_until_it_is_told_to_end(without_platform: dict[str, st
     with subprocess.Popen(
         [sys.executable, "manage.py", "seal_audit"], env=without_platform, stdout=subprocess.PIPE
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"sealer ready\n"
-        wait_for((tmp_path / "audit" / "anchors").exists)  # the first heartbeat is sealed
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"sealer ready\n"
+            wait_for((tmp_path / "audit" / "anchors").exists)  # the first heartbeat is sealed
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.service
@@ -169,3 +172,18 @@ def test_a_database_that_is_away_is_told_in_one_sentence(
     monkeypatch.setattr(breaks, fail)
     with pytest.raises(CommandError, match="no such table"):
         call_command(*command.split())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_verification_that_the_database_breaks_off_is_on_record(
+    log_places: Places, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise OperationalError("canceling statement\ndue to timeout")
+
+    monkeypatch.setattr("audit.verification.log.sealed_size", fail)
+    with pytest.raises(CommandError):
+        call_command("verify_audit")
+    (run,) = AuditRecord.objects.filter(action="audit.verified")
+    assert (run.outcome, run.reason_code) == ("failed", "broke_off")
+    assert "canceling statement due to timeout" in run.summary

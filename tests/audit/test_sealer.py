@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from audit import sealing
+from audit import sealing, turns
 from audit.models import AuditCheckpoint, AuditLeaf, AuditPending, AuditRecord
 from audit.places import Places
 from audit.sealer import Sealer
@@ -176,10 +176,8 @@ def test_a_sealer_on_another_machine_waits_for_its_turn(record: Record, log_plac
     other = connections.create_connection("default")
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [0x61756469742D6C67])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [turns._number(turns.SEALING)])
         assert not Sealer(log_places, stop=threading.Event()).run_once()
-        with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [0x61756469742D6C67])
     finally:
         other.close()
     assert Sealer(log_places, stop=threading.Event()).run_once()

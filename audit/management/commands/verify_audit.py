@@ -5,6 +5,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,11 @@ class Command(BaseCommand):
                 receipt_files=receipt,
                 processes=min(os.cpu_count() or 1, _MOST_PROCESSES),
             ).run()
-        except (OSError, InvalidKey, BrokenProcessPool) as error:
-            _record_breaking_off(error, is_full=full)
-            raise CommandError(f"The log cannot be verified: {error}.") from None
-        except DatabaseError as error:
-            raise CommandError(f"The log cannot be verified: {' '.join(str(error).split())}.") from error
+        except (OSError, InvalidKey, BrokenProcessPool, DatabaseError) as error:
+            why = " ".join(str(error).split())
+            with suppress(DatabaseError):  # what the database itself broke off, it may well not record
+                _record_breaking_off(why, is_full=full)
+            raise CommandError(f"The log cannot be verified: {why}.") from error
         _record(report, is_full=full)
         self._tell(report, seconds=time.monotonic() - began)
         if report.faults:
@@ -140,10 +141,10 @@ def _sentence(report: Report) -> str:
     )
 
 
-def _record_breaking_off(error: Exception, *, is_full: bool) -> None:
+def _record_breaking_off(why: str, *, is_full: bool) -> None:
     own_records.record(
         "audit.verified",
-        clean_text(f"The verification of the log broke off: {error}."),
+        clean_text(f"The verification of the log broke off: {why}."),
         at=timezone.now(),
         command=_command(is_full),
         outcome="failed",
