@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from audit.evidence.verifier.files import HASH, Files, canonical, read_hashes, read_json, read_record
-from audit.evidence.verifier.report import Counts, pages, recording_of
+from audit.evidence.verifier.report import Counts, pages, read_text, recording_of
 from audit.evidence.verifier.signed import (
     Checkpoint,
     Fault,
@@ -79,9 +79,13 @@ class Verification:
             raise Fault(f"This verify.py knows packs of format {FORMAT}; search.json says otherwise.")
         waiting = search.get("not_yet_sealed")
         asked, found = search.get("asked"), search.get("found")
-        if not (isinstance(waiting, dict) and isinstance(asked, dict) and isinstance(found, dict)):
+        if (
+            not (isinstance(waiting, dict) and isinstance(asked, dict) and isinstance(found, dict))
+            or not all(isinstance(value, str) for value in asked.values())
+            or type(waiting.get("count")) is not int
+        ):
             raise Fault("search.json does not say what was asked and found.")
-        if waiting.get("count"):
+        if waiting["count"]:
             self.notes.append(
                 "{} records that were found had no place in the log yet: they are not in the pack.".format(
                     waiting["count"]
@@ -146,47 +150,36 @@ class Verification:
 
     def _check_records(self, checkpoint: Checkpoint, search: dict[str, Any]) -> None:
         for record in self._lines():
+            content = read_text(record["text"])
             self.records += 1
+            self._counts.add(content)
             try:
-                self._check_record(record, checkpoint, search["asked"])
+                self._note_recording(content, record["index"])
+                self._note_link(content, record)
+                _check_place(record, checkpoint)
+                self._check_order(content, record["index"])
+                _check_asked(content, search["asked"])
             except Fault as fault:
                 self._fault(Fault(str(fault), record["index"]))
 
-    def _check_record(self, record: dict[str, Any], checkpoint: Checkpoint, asked: dict[str, Any]) -> None:
-        index, text = record["index"], record["text"]
-        leaf = leaf_hash(text)
-        if leaf.hex() != record["leaf_hash"]:
-            raise Fault("Its text does not fit its fingerprint.")
-        check_inclusion(
-            index=index,
-            size=checkpoint.size,
-            leaf=leaf,
-            proof=read_hashes(record["proof"]),
-            root=checkpoint.root,
-        )
-        content = read_json(text, "Its text")
-        if not isinstance(content, dict) or canonical(content) != text:
-            raise Fault("Its text is not in the one form in which records are written.")
+    def _note_recording(self, content: dict[str, Any], index: int) -> None:
+        digest = recording_of(content)
+        if digest:
+            self._named.setdefault(digest, index)
+
+    def _note_link(self, content: dict[str, Any], record: dict[str, Any]) -> None:
+        number, subject = content.get("number_in_conversation"), content.get("subject")
+        if isinstance(number, int) and isinstance(subject, dict):
+            chain = self._chains.setdefault(str(subject.get("conversation_id")), {})
+            chain.setdefault(
+                number, (record["leaf_hash"], content.get("previous_in_conversation"), record["index"])
+            )
+
+    def _check_order(self, content: dict[str, Any], index: int) -> None:
         if index in self._seen or str(content.get("id")) <= self._last_id:
             raise Fault("It stands twice, or not in its order.")
         self._seen.add(index)
         self._last_id = str(content.get("id"))
-        self._counts.add(content)
-        self._note_links(content, record)
-        for name, is_met in _conditions(content, asked):
-            if not is_met:
-                raise Fault(f"It is not one that was asked for: {name} is not “{asked[name]}”.")
-
-    def _note_links(self, content: dict[str, Any], record: dict[str, Any]) -> None:
-        digest = recording_of(content)
-        if digest:
-            self._named.setdefault(digest, record["index"])
-        number, subject = content.get("number_in_conversation"), content.get("subject")
-        if isinstance(number, int) and isinstance(subject, dict):
-            chain = self._chains.setdefault(str(subject.get("conversation_id")), {})
-            if number in chain:
-                raise Fault(f"Its call has two records {number}.")
-            chain[number] = (record["leaf_hash"], content.get("previous_in_conversation"), record["index"])
 
     def _check_counts(self, search: dict[str, Any]) -> None:
         if self._counts.found() != search["found"]:
@@ -238,7 +231,10 @@ class Verification:
         """Make the report again and compare."""
         with self.files.open("report.html") as file:
             again = pages(
-                search=search, checkpoint=note, records=self._lines(), recordings=self._recordings()
+                search={**search, "found": self._counts.found()},
+                checkpoint=note,
+                records=self._lines(),
+                recordings=self._recordings(),
             )
             for index, expected in again:
                 if file.read(len(expected)) != expected:
@@ -264,7 +260,7 @@ class Verification:
 
     def _sums(self) -> dict[str, str]:
         expected: dict[str, str] = {}
-        for line in self.files.text(SUMS).splitlines():
+        for line in self.files.text(SUMS).split("\n")[:-1]:
             digest, _, name = line.partition("  ")
             if HASH.fullmatch(digest) is None or not name or name in expected:
                 raise Fault(f"{SUMS} has a line that is no digest of a file.")
@@ -272,19 +268,34 @@ class Verification:
         return expected
 
 
-def _conditions(content: dict[str, Any], asked: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Give what was asked, as far as a record's own text can tell it, and whether the record meets it.
+def _check_place(record: dict[str, Any], checkpoint: Checkpoint) -> None:
+    """Compare a record with its fingerprint, its place under the checkpoint, and the form of all records."""
+    text, leaf = record["text"], leaf_hash(record["text"])
+    if leaf.hex() != record["leaf_hash"]:
+        raise Fault("Its text does not fit its fingerprint.")
+    proof = read_hashes(record["proof"])
+    check_inclusion(index=record["index"], size=checkpoint.size, leaf=leaf, proof=proof, root=checkpoint.root)
+    content = read_json(text, "Its text")
+    if not isinstance(content, dict) or canonical(content) != text:
+        raise Fault("Its text is not in the one form in which records are written.")
+
+
+def _check_asked(content: dict[str, Any], asked: dict[str, str]) -> None:
+    """Compare a record with what was asked, as far as its own text can tell it.
 
     Words and persons are also looked for in the portal's list of users, which nobody else has.
     """
     subject, at = content.get("subject"), str(content.get("recorded_at"))
     for name, value in asked.items():
+        is_met = True
         if name in ("action", "outcome", "reason_code"):
-            yield name, content.get(name) == value
+            is_met = content.get(name) == value
         elif name in ("conversation_id", "clip_id", "injection_id"):
-            yield name, isinstance(subject, dict) and subject.get(name) == value
+            is_met = isinstance(subject, dict) and subject.get(name) == value
         elif name in ("since", "until"):
-            yield name, (at >= str(value)) is (name == "since")
+            is_met = (at >= value) is (name == "since")
+        if not is_met:
+            raise Fault(f"It is not one that was asked for: {name} is not “{value}”.")
 
 
 def main() -> int:

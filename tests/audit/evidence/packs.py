@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audit.evidence.verifier.checks import Verification
+from audit.evidence.verifier.files import Files
+
 
 @dataclass(frozen=True)
 class Made:
@@ -28,7 +31,7 @@ class Made:
         """Return the folder into which it is unpacked."""
         folder = self.path.with_suffix("")
         with zipfile.ZipFile(self.path) as archive:
-            archive.extractall(folder)  # noqa: S202  our own zip
+            archive.extractall(folder)
         return folder
 
     def with_files(self, files: dict[str, bytes]) -> Path:
@@ -53,3 +56,17 @@ def lines_of(records: list[dict[str, Any]]) -> bytes:
         json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
         for record in records
     ).encode()
+
+
+def verdict(path: Path, *, pinned: str | None = None, since: str | None = None) -> Verification:
+    """Return what verify.py finds in a pack; here within the process, since each test does it many times."""
+    verification = Verification(Files(str(path)), pinned=pinned, since=since)
+    verification.run()
+    return verification
+
+
+def faults(path: Path, **given: str | None) -> list[str]:
+    """Return the faults as verify.py writes them."""
+    return [
+        text if index is None else f"Record {index}: {text}" for index, text in verdict(path, **given).faults
+    ]
