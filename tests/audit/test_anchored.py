@@ -3,6 +3,7 @@ before a record is sealed.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -10,10 +11,12 @@ from django.db import connection
 from audit import merkle
 from audit.checkpoint import Checkpoint
 from audit.entry import Subject
-from audit.models import AuditLeaf, AuditRecord
+from audit.models import AuditCheckpoint, AuditLeaf, AuditRecord
 from audit.notes import SigningKey
-from audit.places import Places
+from audit.places import Places, places
+from audit.receipts import receipt_for
 from audit.verification.report import Report
+from audit.verification.witnesses import read_keys
 from tests.audit.flush import suspended
 from tests.audit.forging import CALL, raw, rewritten, set_leaf, tamper, told, update
 
@@ -177,6 +180,42 @@ def test_the_last_record_of_a_call_removed_with_its_outbox_row_needs_a_receipt_a
     report = look(anchors=True)
     assert report.faults == []
     assert "shown by its receipt alone" in report.notices[-1]
+
+
+def test_a_record_rewritten_whole_before_it_was_sealed_is_given_away_by_the_next_of_its_call(
+    log: list[AuditRecord], look: Look, record: Record
+):
+    last = record(subject=Subject(conversation_id=CALL))
+    tamper(*update(log[13], **rewritten(log[13])))
+    assert told(look()).startswith(
+        f"The record {last.pk}, not sealed yet: The record before this one in the call"
+    )
+
+
+def test_the_last_record_of_a_call_rewritten_whole_needs_a_receipt_and_the_report_says_so(
+    log: list[AuditRecord], look: Look, tmp_path: Path
+):
+    receipt = tmp_path / "receipt"
+    receipt.write_text(receipt_for(log[13]) or "")
+    tamper(*update(log[13], **rewritten(log[13])))
+    report = look(anchors=True)
+    assert report.faults == []
+    assert "A record rewritten whole" in report.notices[-1]
+    keys = [*read_keys(places().public_keys), *read_keys(places().receipt_keys)]
+    assert "has another hash than was promised" in told(look(receipt_files=[receipt], keys=keys))
+
+
+def test_an_older_backup_of_database_and_files_is_found_with_an_anchor_elsewhere(
+    log: list[AuditRecord], look: Look, log_places: Places, seal: Callable[[], None], record: Record
+):
+    # What the signer remembered at 8 records comes back together with them.
+    log_places.signed.write_text(AuditCheckpoint.objects.get(size=8).note)
+    _cut_to_8(log)
+    for _ in range(6):
+        record()
+    seal()
+    assert look(places=log_places).faults == []
+    assert "Line 3 of the anchors" in told(look(anchors=True))
 
 
 # --- Guards -------------------------------------------------------------------------------------------------
