@@ -1,4 +1,4 @@
-"""What every request carries and every answer says, whoever answers it."""
+"""What every request carries and every answer says, whoever answers it; bodies refused on arrival never come here."""
 
 import time
 import uuid
