@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, Any, Protocol
 
 from audit import selectors
@@ -22,6 +22,7 @@ from audit.verification.witnesses import read_keys
 ACTION = "audit.exported"
 SEAL_AWAITED_S = 5.0
 _EVERY_S = 0.1
+_CLOCKS_DIFFER = timedelta(seconds=1)  # the database's, which gives identifiers their order, and ours
 
 
 class Recorder(Protocol):
@@ -64,14 +65,18 @@ def exported(
             )
             raise NotMade(str(error)) from error
         record(
-            outcome="done", reason_code="", summary=_sentence(pack), details=_details(pack, is_since=since)
+            outcome="done",
+            reason_code="",
+            summary=_sentence(pack),
+            details=_details(pack, has_proof=since is not None),
         )
         file.seek(0)
         yield file, pack
 
 
 def _await_seal(conditions: Mapping[str, Any], *, now: datetime, sleep: Callable[[float], None]) -> None:
-    waiting = AuditPending.objects.filter(record_id__lt=first_uuid7(at=now)).values("record_id")
+    first_not_awaited = first_uuid7(at=now + _CLOCKS_DIFFER)
+    waiting = AuditPending.objects.filter(record_id__lt=first_not_awaited).values("record_id")
     found = selectors.search(**conditions).filter(pk__in=waiting)
     for _ in range(round(SEAL_AWAITED_S / _EVERY_S)):
         if not found.exists() and AuditCheckpoint.objects.filter(size__gte=size()).exists():
@@ -85,13 +90,13 @@ def _sentence(pack: Pack) -> str:
     return clean_text(f"An evidence pack of {count} record{'' if count == 1 else 's'} was made: {asked}.")
 
 
-def _details(pack: Pack, *, is_since: str | None) -> dict[str, Any]:
+def _details(pack: Pack, *, has_proof: bool) -> dict[str, Any]:
     return {
         "asked": pack.asked,
         "records": pack.found["records"],
         "recordings": pack.recordings,
         "not_yet_sealed": pack.not_yet_sealed,
         "checkpoint": {"size": pack.checkpoint.size, "root": pack.checkpoint.root.hex()},
-        "with_consistency_proof": is_since is not None,
+        "with_consistency_proof": has_proof,
         "sha256": pack.sha256,
     }

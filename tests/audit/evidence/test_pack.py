@@ -136,7 +136,7 @@ def test_a_record_without_a_place_is_counted_and_left_out(
     call: list[AuditRecord], pack: Pack, record: Callable[..., Any], monkeypatch: Any, check: Check
 ):
     monkeypatch.setattr(export, "SEAL_AWAITED_S", 0.2)
-    waiting = record(subject=call[0] and _same_call())
+    waiting = record(subject=_same_call())
     made = pack(*OF_THE_CALL)
     assert json.loads(made.files()["search.json"])["not_yet_sealed"] == {"count": 1, "ids": [str(waiting.pk)]}
     assert len(made.records()) == 9
