@@ -1,6 +1,6 @@
 """Logging in, failing to, and logging out are records of the log. Connected when the addresses are loaded."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
@@ -14,6 +14,8 @@ from audit.canonical import clean_text
 from audit.entry import Entry
 from injections.callers import Caller, caller_of
 from injections.services.refusals import record_refusal
+
+_FAILURES_A_MINUTE: Final = 20  # on record, for each address that connects
 
 
 @receiver(user_logged_in, dispatch_uid="injections.record_login")
@@ -34,7 +36,9 @@ def record_failed_login(credentials: dict[str, Any], request: HttpRequest | None
     """Record a failed login, under the name that was tried where an account bears it.
 
     Whatever else was typed is not repeated: people type a password where the name belongs, and the log keeps all.
+    Of one address only the first few in a minute are on record, so that nobody can fill the log.
     """
+    asked = HttpRequest() if request is None else request
     tried = str(credentials.get("username", ""))
     is_known = User.objects.filter(username=tried).exists()
     record_refusal(
@@ -44,7 +48,9 @@ def record_failed_login(credentials: dict[str, Any], request: HttpRequest | None
         if is_known
         else "A login failed; no account bears the name that was typed.",
         details={"username": tried} if is_known else {},
-        by=_caller(HttpRequest() if request is None else request, None),
+        counted_for=asked.META.get("REMOTE_ADDR", ""),
+        most_a_minute=_FAILURES_A_MINUTE,
+        by=_caller(asked, None),
     )
 
 

@@ -55,6 +55,17 @@ def test_what_was_typed_where_the_name_belongs_is_not_kept_unless_it_is_a_name(c
     assert record.summary == "A login failed; no account bears the name that was typed."
 
 
+def test_of_one_address_twenty_failures_a_minute_are_on_record(
+    client: Client, dana: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("injections.services.refusals.MINUTE_S", 10**10)  # no minute begins within the test
+    for address in ("10.0.0.1", "10.0.0.2"):
+        for _ in range(22):
+            failed = {"username": "dana", "password": "wrong"}
+            assert client.post("/login/", failed, REMOTE_ADDR=address).status_code == 400
+    assert len(records("session.refused")) == 2 * 20
+
+
 @pytest.mark.parametrize("name", ["", "x" * 10_000, "\u202ehsilgne", "nul\x00", "<script>", "名前"])
 def test_a_strange_name_is_no_error_of_ours(client: Client, dana: Any, name: str):
     assert sign_in(client, username=name).status_code == 400
