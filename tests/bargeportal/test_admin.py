@@ -51,7 +51,7 @@ def test_only_supervisors_are_offered_as_supervisors_of_a_queue(admin: Client, p
     offered = admin.get(path).context["adminform"].form.fields["supervisors"].queryset
     assert [user.username for user in offered] == ["supervisor"]
     answer = admin.post(path, {"name": queue.name, "supervisors": [machine.pk]})
-    assert answer.status_code == 200
+    assert answer.status_code == 400
     assert not queue.supervisors.exists()
 
 
@@ -62,7 +62,7 @@ def test_a_new_role_of_a_person_is_recorded(admin: Client) -> None:
     assert admin.post(path, fields).status_code == 302
     record = AuditRecord.objects.get(action="user.changed")
     assert '"roles":["supervisor"]' in record.body
-    assert record.summary == "Adrian Kowalski changed the user Aiko Lindqvist (audioadmin): groups."
+    assert record.summary == "Adrian Kowalski changed the user Aiko Lindqvist (audioadmin): roles."
 
 
 def test_nobody_can_be_made_a_superuser(admin: Client) -> None:
@@ -119,3 +119,70 @@ def test_the_list_of_people_asks_for_all_their_roles_at_once(
         person(f"person{number}", Role.SUPERVISOR)
     with django_assert_max_num_queries(20):
         admin.get("/admin/auth/user/")
+
+
+def test_of_a_password_nothing_is_shown_but_that_it_is_set(admin: Client) -> None:
+    person = User.objects.get(username="audioadmin")
+    page = admin.get(f"/admin/auth/user/{person.pk}/change/").content.decode()
+    assert "Is set." in page
+    assert "Set another password" in page
+    for told in ("argon2", "salt", "hash", person.password[-20:-14]):
+        assert told not in page
+    person.set_unusable_password()
+    person.save()
+    assert "None is set" in admin.get(f"/admin/auth/user/{person.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/admin/auth/user/", "<h1>People</h1>"),
+        ("/admin/auth/group/", "<h1>Roles</h1>"),
+        ("/admin/injections/queue/", "<h1>Queues</h1>"),
+    ],
+)
+def test_the_pages_are_named_as_the_portal_names_things(admin: Client, path: str, words: str) -> None:
+    page = admin.get(path).content.decode()
+    assert words in page
+    assert "Authentication and Authorization" not in page
+    assert "_admin" not in page.replace("django_admin", ""), "a role is told in words"
+
+
+def test_what_became_of_a_row_is_told_by_the_log_alone(admin: Client) -> None:
+    person = User.objects.get(username="audioadmin")
+    page = f"/admin/auth/user/{person.pk}/change/"
+    assert "history" not in admin.get(page).content.decode()
+    answer = admin.get(f"/admin/auth/user/{person.pk}/history/")
+    assert (answer.status_code, answer["Location"]) == (302, page)
+
+
+def test_the_list_of_queues_names_their_supervisors(admin: Client) -> None:
+    assert "Sofia Marin (supervisor)" in admin.get("/admin/injections/queue/").content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["auth/user/7777", "auth/user/nonsense", "injections/queue/1", "auth/group/0"]
+)
+def test_what_is_not_there_is_answered_as_not_found(admin: Client, path: str) -> None:
+    assert admin.get(f"/admin/{path}/change/").status_code == 404
+
+
+def test_a_new_person_is_added_and_recorded(admin: Client) -> None:
+    fields = {"username": "maya", "password1": "a-demo-password-7", "password2": "a-demo-password-7"}
+    assert admin.post("/admin/auth/user/add/", fields).status_code == 302
+    record = AuditRecord.objects.get(action="user.added", summary="Adrian Kowalski added the user maya.")
+    assert "a-demo-password-7" not in record.body
+    assert User.objects.get(username="maya").check_password("a-demo-password-7")
+
+
+def test_a_new_person_without_anything_is_refused_field_by_field(admin: Client) -> None:
+    answer = admin.post("/admin/auth/user/add/", {})
+    assert answer.status_code == 400
+    assert answer.content.decode().count("This field is required.") == 3
+
+
+def test_two_passwords_that_differ_are_refused(admin: Client) -> None:
+    person = User.objects.get(username="audioadmin")
+    fields = {"password1": "a-new-demo-password", "password2": "another", "usable_password": "true"}
+    assert admin.post(f"/admin/auth/user/{person.pk}/password/", fields).status_code == 400
+    assert not AuditRecord.objects.filter(action="user.changed").exists()
