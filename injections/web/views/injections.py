@@ -22,6 +22,7 @@ from injections.web.forms import InjectionFilterForm, SettleForm
 from injections.web.methods import only
 from injections.web.reason_words import why
 from injections.web.results import badge_of, may_cancel, story, tries, wait_of
+from injections.web.words import milliseconds
 
 
 @only("GET")
@@ -124,7 +125,11 @@ _TOO_LATE = Trouble(
 def _detail(
     request: HttpRequest, found: InjectionRequest, *, form: SettleForm | None = None, status: int = 200
 ) -> HttpResponse:
-    context = _context(found, by=caller_of(request)) | {"form": form or SettleForm(), "place": "page"}
+    context = _context(found, by=caller_of(request)) | {
+        "form": form or SettleForm(),
+        "place": "page",
+        "longest": milliseconds(found.max_duration_ms),
+    }
     return render(request, "injections/detail.html", context, status=status)
 
 

@@ -208,3 +208,8 @@ def test_the_code_stands_on_the_page_of_details_alone(supervisor: Client):
     panel = supervisor.get(f"/calls/{made.conversation_id}/?injection={made.pk}").content.decode()
     assert "outcome_unknown" not in panel
     assert "outcome_unknown" in supervisor.get(f"/injections/{made.pk}/").content.decode()
+
+
+def test_the_longest_time_to_play_is_told_as_people_tell_it(supervisor: Client):
+    one = InjectionFactory(requested_by=supervisor.user, max_duration_ms=3194)  # type: ignore[attr-defined]
+    assert "<dt>At most</dt><dd>3.2 s</dd>" in supervisor.get(f"/injections/{one.pk}/").content.decode()
