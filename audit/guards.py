@@ -136,6 +136,9 @@ BEGIN
 END
 """,  # noqa: S608  as above
 }
+# Where the functions look for tables and operators. Without it they look first among the temporary tables, where
+# anybody may have made an outbox of the same name.
+POSTGRESQL_PATH = "pg_catalog, {schema}, pg_temp"
 # name: (table, when, scope, function, pg_trigger.tgtype: row 1, before 2, insert 4, delete 8, update 16, truncate 32)
 _ROW, _STATEMENT = "FOR EACH ROW", "FOR EACH STATEMENT"
 POSTGRESQL_TRIGGERS = {
@@ -161,17 +164,21 @@ POSTGRESQL_TRIGGERS = {
 }
 _POSTGRESQL_FOUND = """
 SELECT t.tgname, c.relname, p.proname, p.prosrc, t.tgtype, t.tgenabled,
-  t.tgqual IS NULL AND t.tgattr = ''::int2vector
+  t.tgqual IS NULL AND t.tgattr = ''::int2vector, p.proconfig, c.relnamespace::regnamespace::text
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid
 WHERE t.tgrelid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name) AND NOT t.tgisinternal"""
 
 
 def _install_postgresql(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass(%s)", [TABLE]
+        )
+        path = POSTGRESQL_PATH.format(schema=cursor.fetchone()[0])
         for name, source in POSTGRESQL_FUNCTIONS.items():
             cursor.execute(
                 f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger"
-                f" LANGUAGE plpgsql AS $guard${source}$guard$"
+                f" LANGUAGE plpgsql SET search_path = {path} AS $guard${source}$guard$"
             )
         for name, (table, event, scope, function, _) in POSTGRESQL_TRIGGERS.items():
             cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
@@ -182,11 +189,14 @@ def _install_postgresql(connection: BaseDatabaseWrapper) -> None:
 def _missing_postgresql(connection: BaseDatabaseWrapper) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_POSTGRESQL_FOUND, [list(TABLES)])
-        found = {name: tuple(rest) for name, *rest in cursor.fetchall()}
+        found = {
+            name: (*rest, config == [f"search_path={POSTGRESQL_PATH.format(schema=schema)}"])
+            for name, *rest, config, schema in cursor.fetchall()
+        }
     return [
         name
         for name, (table, _, _, function, type_bits) in POSTGRESQL_TRIGGERS.items()
-        if found.get(name) != (table, function, POSTGRESQL_FUNCTIONS[function], type_bits, "A", True)
+        if found.get(name) != (table, function, POSTGRESQL_FUNCTIONS[function], type_bits, "A", True, True)
     ]
 
 
@@ -202,8 +212,13 @@ _INSPECTORS: dict[str, Callable[[BaseDatabaseWrapper], list[str]]] = {
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
-    """Drop and create every guard. Does nothing where a table, or support for the database, is missing."""
-    if connection.vendor in _INSTALLERS and _has_tables(connection, *TABLES):
+    """Drop and create every guard, when one of them is missing or altered: only the owner of the tables can.
+
+    Does nothing where a table, or support for the database, is missing.
+    """
+    if connection.vendor not in _INSTALLERS or not _has_tables(connection, *TABLES):
+        return
+    if missing_guards(connection):
         _INSTALLERS[connection.vendor](connection)
 
 

@@ -5,7 +5,7 @@ When their text changes, add a migration like this one with the new digest (a te
 
 from django.db import migrations
 
-GUARDS = "c46f3a23f0dad864f7b5640ec435f1dcb8f9f0ed1de459cc180003d88322a070"
+GUARDS = "9f116024f6747f79023d7e41f7830284c7242f0e14a514f6c2a7346c642aea6d"
 
 
 class Migration(migrations.Migration):

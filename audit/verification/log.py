@@ -42,7 +42,9 @@ _NO_ANCHOR = (
     " looks whole without one."
 )
 _BUCKET = "bucket"  # among the paths of anchor files, none of which is named so
-_RECEIPTS = "A record rewritten whole, or removed with its outbox row, before it was sealed is shown by its receipt alone."
+_RECEIPTS = (
+    "A record rewritten whole, or removed with its outbox row, before sealing is shown by its receipt alone."
+)
 
 
 @dataclass(slots=True)

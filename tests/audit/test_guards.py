@@ -16,7 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from audit import guards, migrations
 from audit.entry import Subject
-from audit.models import AuditRecord
+from audit.models import AuditPending, AuditRecord
 from audit.services import RECORDS
 from tests.audit.flush import suspended
 
@@ -79,6 +79,27 @@ def test_the_guards_of_postgresql_hold_in_a_session_that_replays_replication(rec
     record()
     with pytest.raises(DatabaseError, match="append-only"):
         _run(f"SET LOCAL session_replication_role = replica; DELETE FROM {TABLE}")  # noqa: S608  as above
+
+
+@pytest.mark.postgres
+def test_a_temporary_table_is_not_taken_for_the_outbox(record: Record):
+    _run("CREATE TEMPORARY TABLE audit_auditpending (record_id uuid)")
+    try:
+        written = record()
+    finally:
+        _run("DROP TABLE pg_temp.audit_auditpending")
+    assert AuditPending.objects.get().record_id == written.pk
+
+
+@pytest.mark.postgres
+def test_a_temporary_table_is_not_taken_for_the_places_of_records(record: Record):
+    record()
+    _run("CREATE TEMPORARY TABLE audit_auditleaf AS SELECT record_id FROM audit_auditpending")
+    try:
+        with pytest.raises(DatabaseError, match="waits until"):
+            _run("DELETE FROM audit_auditpending")
+    finally:
+        _run("DROP TABLE pg_temp.audit_auditleaf")
 
 
 def _replacing(row: AuditRecord, **changed: Any) -> tuple[str, list[Any]]:
@@ -172,8 +193,9 @@ def test_a_connection_that_lets_replace_pass_unseen_is_named():
             " AS 'BEGIN RETURN NEW; END'",
             [name for name, row in guards.POSTGRESQL_TRIGGERS.items() if row[3] == "audit_refuse_change"],
         ),
+        ("ALTER FUNCTION audit_put_in_outbox() RESET search_path", ["audit_outbox"]),
     ],
-    ids=["disabled", "not always", "delete let pass", "never true", "empty function"],
+    ids=["disabled", "not always", "delete let pass", "never true", "empty function", "another outbox"],
 )
 def test_a_guard_of_postgresql_that_no_longer_bites_is_named(sql: str, named: list[str]):
     _run(sql)
@@ -235,7 +257,8 @@ def test_a_database_that_has_no_guards_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_change_of_the_guards_comes_with_a_migration():
-    texts = repr((guards.SQLITE_TRIGGERS, guards.POSTGRESQL_FUNCTIONS, guards.POSTGRESQL_TRIGGERS))
+    of_postgresql = (guards.POSTGRESQL_FUNCTIONS, guards.POSTGRESQL_PATH, guards.POSTGRESQL_TRIGGERS)
+    texts = repr((guards.SQLITE_TRIGGERS, *of_postgresql))
     digest = hashlib.sha256(texts.encode()).hexdigest()
     names = sorted(path.stem for path in Path(migrations.__path__[0]).glob("0*.py"))
     stated = [getattr(importlib.import_module(f"audit.migrations.{name}"), "GUARDS", None) for name in names]
