@@ -1,9 +1,7 @@
 """Hands out a pack: it is made, then recorded, and only then given to anybody."""
 
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import IO, Any, Protocol
 
@@ -33,45 +31,40 @@ class Recorder(Protocol):
     ) -> object: ...
 
 
-@contextmanager
-def exported(
+def export(
     conditions: Mapping[str, Any],
     *,
+    into: IO[bytes],
     since: str | None,
     record: Recorder,
     now: datetime,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[tuple[IO[bytes], Pack]]:
-    """Give a pack as a file, at its beginning, which vanishes at the end of the block.
+) -> Pack:
+    """Write a pack of what `selectors.search(**conditions)` finds `into` an empty file, record it, go to its beginning.
 
     What was recorded before `now` is waited for until it is sealed, for a few seconds. A pack that cannot be made is on
-    record as well.
+    record as well. Give nothing of the file to anybody before this returns.
 
     Raises:
         NotMade: no pack can be made; the sentence says why.
-        Exception: the record could not be written; then nothing is given out.
+        Exception: the record could not be written.
     """
-    with tempfile.TemporaryFile() as file:
-        try:
-            _await_seal(conditions, now=now, sleep=sleep)
-            keys = read_keys(places().public_keys)
-            pack = make(conditions, into=file, since=since, keys=keys, open_recording=opener())
-        except (NotMade, DamagedTree, InvalidNote, InvalidKey, OSError) as error:
-            record(
-                outcome="failed",
-                reason_code="not_made",
-                summary=clean_text(f"No evidence pack could be made: {error}."),
-                details={"asked": asked_in_words(conditions)},
-            )
-            raise NotMade(str(error)) from error
+    try:
+        _await_seal(conditions, now=now, sleep=sleep)
+        keys = read_keys(places().public_keys)
+        pack = make(conditions, into=into, since=since, keys=keys, open_recording=opener())
+    except (NotMade, DamagedTree, InvalidNote, InvalidKey, OSError) as error:
         record(
-            outcome="done",
-            reason_code="",
-            summary=_sentence(pack),
-            details=_details(pack, has_proof=since is not None),
+            outcome="failed",
+            reason_code="not_made",
+            summary=clean_text(f"No evidence pack could be made: {error}."),
+            details={"asked": asked_in_words(conditions)},
         )
-        file.seek(0)
-        yield file, pack
+        raise NotMade(str(error)) from error
+    details = _details(pack, has_proof=since is not None)
+    record(outcome="done", reason_code="", summary=_sentence(pack), details=details)
+    into.seek(0)
+    return pack
 
 
 def _await_seal(conditions: Mapping[str, Any], *, now: datetime, sleep: Callable[[float], None]) -> None:

@@ -89,14 +89,12 @@ def _make(conditions: dict[str, Any], folder: Path, queue: Any) -> None:
     django.setup()
     from django.conf import settings
 
-    from audit.evidence.export import exported
+    from audit.evidence.export import export
 
     settings.AUDIT_DIR = folder
     began = time.perf_counter()
-    with (folder / "pack.zip").open("wb") as out:
-        given = exported(conditions, since=None, record=lambda **_: None, now=datetime.now(UTC))
-        with given as (file, _):
-            out.write(file.read())
+    with (folder / "pack.zip").open("w+b") as out:
+        export(conditions, into=out, since=None, record=lambda **_: None, now=datetime.now(UTC))
     queue.put((time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
 
 

@@ -1,5 +1,6 @@
 """`manage.py evidence_pack`: what a search found in the log, as a zip that others verify without us."""
 
+import tempfile
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,7 +15,7 @@ from django.utils import timezone
 from audit import files, own_records
 from audit.canonical import NotCanonical
 from audit.entry import OUTCOMES
-from audit.evidence.export import ACTION, exported
+from audit.evidence.export import ACTION, export
 from audit.evidence.pack import NotMade, Pack
 from audit.services import NotRecorded
 
@@ -59,7 +60,8 @@ class Command(BaseCommand):
 
         try:
             held = None if since is None else since.read_text(encoding="utf-8")
-            with exported(_conditions(options), since=held, record=record, now=now) as (file, pack):
+            with tempfile.TemporaryFile() as file:
+                pack = export(_conditions(options), into=file, since=held, record=record, now=now)
                 files.write_chunks(out, _chunks(file))
         except (NotMade, NotRecorded, NotCanonical, OSError, UnicodeDecodeError) as error:
             raise CommandError(f"There is no pack: {error}.") from error

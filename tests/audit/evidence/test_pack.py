@@ -164,14 +164,16 @@ def test_the_seal_is_awaited(
         slept.append(seconds)
         seal()
 
-    with export.exported(
-        {"conversation_id": CALL},
-        since=None,
-        record=lambda **_: None,
-        now=timezone.now(),
-        sleep=seal_meanwhile,
-    ) as (_, made):
-        assert (made.found["records"], made.not_yet_sealed, len(slept)) == (10, 0, 1)
+    with (tmp_path / "pack.zip").open("w+b") as out:
+        made = export.export(
+            {"conversation_id": CALL},
+            into=out,
+            since=None,
+            record=lambda **_: None,
+            now=timezone.now(),
+            sleep=seal_meanwhile,
+        )
+    assert (made.found["records"], made.not_yet_sealed, len(slept)) == (10, 0, 1)
 
 
 def test_making_a_pack_is_a_record_with_its_digest(call: list[AuditRecord], pack: Pack):
