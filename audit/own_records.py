@@ -15,6 +15,14 @@ def record(
     action: str, summary: str, *, at: datetime, command: str, outcome: Outcome = "done", **rest: Any
 ) -> AuditRecord:
     """Record an act of one of the log's own commands, in a transaction of its own."""
+    with transaction.atomic(durable=True):
+        return append(action, summary, at=at, command=command, outcome=outcome, **rest)
+
+
+def append(
+    action: str, summary: str, *, at: datetime, command: str, outcome: Outcome = "done", **rest: Any
+) -> AuditRecord:
+    """Record it in the transaction of the change that it made."""
     entry = Entry(
         action=action,
         outcome=outcome,
@@ -24,8 +32,7 @@ def record(
         occurred_at=at,
         **rest,
     )
-    with transaction.atomic(durable=True):
-        return services.append(entry)
+    return services.append(entry)
 
 
 def _account() -> str:
