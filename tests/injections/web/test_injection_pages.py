@@ -188,11 +188,12 @@ def test_each_stage_says_whether_it_is_done(browser_of: Any):
     assert spoken_stages(page)[:2] == ["Checked, done: 58 ms", "Sent, not yet: –"]
 
 
-def test_no_stage_of_a_refused_barge_sounds_as_if_it_were_done_or_still_to_come(browser_of: Any):
+def test_no_stage_after_a_refused_check_sounds_as_if_it_were_done_or_still_to_come(browser_of: Any):
     made = InjectionFactory(status=Status.REFUSED, due_at=None, reason_code="on_hold", error="on hold")
     page = browser_of(Role.COMPLIANCE).get(f"/injections/{made.pk}/").content.decode()
     assert spoken_stages(page) == [
-        f"{word}, not reached: –" for word in ("Checked", "Sent", "Accepted", "Ended")
+        "Checked, done: refused",
+        *(f"{word}, not reached: –" for word in ("Sent", "Accepted", "Ended")),
     ]
 
 
