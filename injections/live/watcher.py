@@ -18,9 +18,9 @@ from injections.genesys.conversation import parse_conversation
 from injections.genesys.errors import ChannelLost, GenesysError, RateLimited
 from injections.genesys.notifications import listen
 from injections.genesys.types import LiveActivity, LiveCallState
-from injections.lifecycle import WAITING
-from injections.models import InjectionRequest, LiveCall, Queue
+from injections.models import LiveCall, Queue
 from injections.services.live_calls import forget_calls, keep_only, note_feed, store_calls
+from injections.services.sweep import is_any_waiting
 
 log = logging.getLogger(__name__)
 SNAPSHOT_INTERVAL_S: Final = 6.0
@@ -109,7 +109,7 @@ class Watcher:
         This may probe an open breaker, or it would stay open until somebody barges. What waits to be played probes
         itself: lists may work where commands fail, and to let it out then would use up its tries.
         """
-        hold = gate.ask(requests=self._pages, is_for_board=True, may_probe=not _is_any_waiting())
+        hold = gate.ask(requests=self._pages, is_for_board=True, may_probe=not is_any_waiting())
         if hold is not None:
             raise RateLimited(_HOLDS[hold.code], retry_after=hold.wait_s)
         try:
@@ -154,7 +154,8 @@ class Watcher:
     def _follow(self) -> None:
         while not self._stop.is_set():
             try:
-                self._follow_one_channel()
+                if _may_ask(requests=2):  # a channel, and what it shall tell
+                    self._follow_one_channel()
             except GenesysError as error:
                 log.warning("push channel: %s", error)
             except Exception:
@@ -177,7 +178,7 @@ class Watcher:
                 is_first = False
             if notification.kind == "event":
                 self.apply_event(dict(notification.body))
-            elif _queue_ids() != followed:
+            elif _queue_ids() != followed and _may_ask(requests=1):
                 followed = self._subscribe(channel.id)
 
     def _subscribe(self, channel_id: str) -> list[str]:
@@ -190,14 +191,13 @@ class Watcher:
 
 def _affordable(wanted: int) -> int:
     """Reserve that many reads, or as many as the board's part of the budget still allows; return how many."""
-    while wanted > 0 and gate.ask(requests=wanted, is_for_board=True, may_probe=False) is not None:
+    while wanted > 0 and not _may_ask(requests=wanted):
         wanted //= 2
     return wanted
 
 
-def _is_any_waiting() -> bool:
-    rows = InjectionRequest.objects.filter(status__in=sorted(WAITING), deadline_at__gt=timezone.now())
-    return rows.exists()
+def _may_ask(*, requests: int) -> bool:
+    return gate.ask(requests=requests, is_for_board=True, may_probe=False) is None
 
 
 def _queue_ids() -> list[str]:

@@ -27,6 +27,13 @@ def due_injections(*, limit: int = _BATCH) -> list[UUID]:
     return list(rows.order_by("due_at").values_list("pk", flat=True)[:limit])
 
 
+def is_any_waiting() -> bool:
+    """Tell whether anything still waits to be played; it probes an open breaker itself."""
+    return InjectionRequest.objects.filter(
+        status__in=sorted(WAITING), deadline_at__gt=timezone.now()
+    ).exists()
+
+
 def expire_overdue(*, by: Caller) -> int:
     """Give up what could not start before its deadline; return how many.
 

@@ -1,5 +1,6 @@
 """The call watcher and an open breaker: its reads close it when nobody barges, and never stand in dispatch's way."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.support.simulator_process import SimulatorProcess
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def _open_breaker(*, pause_is_over: bool = True) -> None:
+def open_breaker(*, pause_is_over: bool = True) -> None:
     """Open it as five failed tries do, and move the next probe into the past if so wanted."""
     for _ in range(breaker.FAILURES_TO_OPEN):
         gate.report(Unavailable("It failed."))
@@ -32,10 +33,10 @@ def _open_breaker(*, pause_is_over: bool = True) -> None:
         wiring.shared_state().update("upstream", change)
 
 
-def test_an_open_breaker_is_closed_by_a_snapshot_though_nobody_barges(
+def test_anopen_breaker_is_closed_by_a_snapshot_though_nobody_barges(
     centre: SimulatorProcess, watcher: Watcher
 ) -> None:
-    _open_breaker()
+    open_breaker()
     going_on = watcher.take_snapshot()
     assert not gate.view().is_open
     assert LiveCall.objects.count() == going_on > 0  # new calls are read in the same snapshot
@@ -47,7 +48,7 @@ def test_a_platform_that_works_again_is_read_again_by_itself(
     with running(interval_s=0.1, monkeypatch=monkeypatch):
         centre.plant("status", path="/api/v2/", status=503, times=None)
         within(5, lambda: FeedState.objects.get().problem)  # no snapshot under way can succeed any more
-        _open_breaker()
+        open_breaker()
         centre.clear_ledger()
         within(5, lambda: any("activity/query" in name for name in centre.ledger()["requests"]))
         assert gate.view().is_open
@@ -56,7 +57,7 @@ def test_a_platform_that_works_again_is_read_again_by_itself(
 
 
 def test_within_the_pause_a_snapshot_asks_nothing(centre: SimulatorProcess, watcher: Watcher) -> None:
-    _open_breaker(pause_is_over=False)
+    open_breaker(pause_is_over=False)
     centre.clear_ledger()
     with pytest.raises(RateLimited, match="held back"):
         watcher.take_snapshot()
@@ -66,7 +67,7 @@ def test_within_the_pause_a_snapshot_asks_nothing(centre: SimulatorProcess, watc
 def test_a_snapshot_that_probed_in_vain_keeps_dispatch_waiting_no_longer(
     centre: SimulatorProcess, watcher: Watcher
 ) -> None:
-    _open_breaker()
+    open_breaker()
     centre.plant("status", path="activity/query", status=503, times=None)
     with pytest.raises(Unavailable):
         watcher.take_snapshot()
@@ -78,7 +79,7 @@ def test_a_snapshot_that_probed_in_vain_keeps_dispatch_waiting_no_longer(
 def test_while_a_snapshot_probes_nobody_else_does(
     centre: SimulatorProcess, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _open_breaker()
+    open_breaker()
     client = wiring.client()
     read, asked = client.query_activity, []
 
@@ -92,7 +93,7 @@ def test_while_a_snapshot_probes_nobody_else_does(
 
 
 def test_while_dispatch_probes_a_snapshot_asks_nothing(centre: SimulatorProcess, watcher: Watcher) -> None:
-    _open_breaker()
+    open_breaker()
     assert gate.ask() is None
     centre.clear_ledger()
     with pytest.raises(RateLimited):
@@ -105,7 +106,7 @@ def test_what_waits_to_be_played_probes_itself(centre: SimulatorProcess, watcher
     waiting = InjectionFactory(
         status="queued", due_at=now + timedelta(seconds=2), deadline_at=now + timedelta(seconds=60)
     )
-    _open_breaker()
+    open_breaker()
     with pytest.raises(RateLimited):
         watcher.take_snapshot()
     assert gate.view().is_open
@@ -126,7 +127,7 @@ def test_without_queues_there_is_nothing_to_read_that_could_close_the_breaker(
     centre: SimulatorProcess, watcher: Watcher
 ) -> None:
     Queue.objects.all().delete()
-    _open_breaker()
+    open_breaker()
     watcher.take_snapshot()
     assert gate.view().is_open
 
@@ -137,3 +138,23 @@ def test_snapshots_that_fail_open_no_breaker(centre: SimulatorProcess, watcher: 
         with pytest.raises(Unavailable):
             watcher.take_snapshot()
     assert not gate.view().is_open
+
+
+class _Thrice(threading.Event):
+    """Is set after it was waited for three times; nobody waits long."""
+
+    times = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.times += 1
+        if self.times == 3:
+            self.set()
+        return super().wait(0)
+
+
+def test_while_requests_are_held_back_no_push_channel_is_opened(centre: SimulatorProcess) -> None:
+    gate.force_open(by="Ada")
+    centre.plant("status", path="/notifications/", status=503, times=None)  # none is followed in any case
+    centre.clear_ledger()
+    Watcher(wiring.client(), stop=_Thrice())._follow()
+    assert centre.ledger()["requests"] == {}

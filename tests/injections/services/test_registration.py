@@ -9,11 +9,13 @@ import pytest
 from django.urls import resolve
 
 from audit.models import AuditRecord
-from injections import wiring
+from injections import gate, wiring
 from injections.callers import system_caller
 from injections.models import CompletionRegistration
 from injections.services.registration import NAME, receiver_address, register_completion_webhook
+from tests.factories import InjectionFactory
 from tests.injections.conftest import remove_webhooks, webhooks
+from tests.injections.live.test_probing import open_breaker
 from tests.support.scripted_server import closed_port
 from tests.support.simulator_process import SimulatorProcess, start_simulator
 
@@ -159,6 +161,28 @@ def test_a_problem_does_not_forget_when_it_was_last_confirmed(platform: Simulato
     platform.plant("status", path="/api/v2/webhooks", status=503)
     _register()
     assert (_state().confirmed_at, bool(_state().problem)) == (confirmed, True)
+
+
+def test_it_closes_an_open_breaker_where_nothing_else_asks(platform: SimulatorProcess) -> None:
+    open_breaker()
+    assert _register()
+    assert not gate.view().is_open
+
+
+def test_what_waits_to_be_played_probes_itself(platform: SimulatorProcess) -> None:
+    InjectionFactory()
+    open_breaker()
+    assert not _register()
+    assert gate.view().is_open
+    assert gate.ask() is None  # the probe is still to be had
+
+
+def test_opened_by_hand_the_breaker_holds_it_back_too(platform: SimulatorProcess) -> None:
+    gate.force_open(by="Ada")
+    platform.clear_ledger()
+    assert not _register()
+    assert "held back" in _state().problem
+    assert platform.ledger()["requests"] == {}
 
 
 def test_a_later_success_clears_the_problem(platform: SimulatorProcess) -> None:
