@@ -51,11 +51,16 @@ class Mailbox:
 
 
 def notes_in(saved: bytes) -> list[str]:
-    """Return the checkpoints in a file: a note alone, a text around one, or a mail as programs save it."""
-    found = _NOTE.findall(saved.decode(errors="replace").replace("\r\n", "\n"))
-    if found:
-        return found
-    message = email.message_from_bytes(saved, policy=email.policy.default)
-    texts = [str(part.get_content()) for part in message.walk() if part.get_content_type() == "text/plain"]
-    notes = [note for text in texts for note in _NOTE.findall(text.replace("\r\n", "\n"))]
-    return list(dict.fromkeys(notes))  # the text has it, and the attachment
+    """Return the checkpoints in a file, each once: a note alone, a text around one, or a mail as programs save it."""
+    texts = [saved.decode(errors="replace")]
+    if not _notes(texts):
+        message = email.message_from_bytes(saved, policy=email.policy.default)
+        texts = [
+            str(part.get_content()) for part in message.walk() if part.get_content_type() == "text/plain"
+        ]
+    return _notes(texts)
+
+
+def _notes(texts: Sequence[str]) -> list[str]:
+    """The text of a mail has the note, and so has what is attached to it."""
+    return list(dict.fromkeys(note for text in texts for note in _NOTE.findall(text.replace("\r\n", "\n"))))

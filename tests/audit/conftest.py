@@ -19,6 +19,7 @@ from audit.verification.log import Verification
 from audit.verification.report import Report
 from audit.verification.witnesses import read_keys
 from tests.audit.desk import logged_in
+from tests.audit.elsewhere import mails, store, witness  # noqa: F401  fixtures
 from tests.audit.flush import flush_past_the_guards  # noqa: F401  a fixture
 from tests.audit.forging import CALL
 from tests.audit.samples import entry_of
