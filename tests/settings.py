@@ -12,7 +12,9 @@ if "TESTS_FOLDER" not in os.environ:  # the processes that a test starts share i
 _folder = os.environ["TESTS_FOLDER"]
 
 for _name in list(os.environ):
-    if _name.startswith(("GENESYS_", "QA_WEBHOOK_", "INJECT_", "PORTAL_", "REDIS_", "ALLOWED_", "AUDIT_", "SMTP_")):
+    if _name.startswith(
+        ("GENESYS_", "QA_WEBHOOK_", "INJECT_", "PORTAL_", "REDIS_", "ALLOWED_", "AUDIT_", "SMTP_")
+    ):
         del os.environ[_name]  # the developer's own configuration is none of the tests' business
 os.environ.update(
     PORTAL_DATA_DIR=_folder,
