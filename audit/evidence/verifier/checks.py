@@ -87,9 +87,14 @@ class Verification:
             raise Fault("search.json does not say what was asked and found.")
         if waiting["count"]:
             self.notes.append(
-                "{} records that were found had no place in the log yet: they are not in the pack.".format(
+                "{} more were found that had no place in the log yet: they are not in the pack.".format(
                     waiting["count"]
                 )
+            )
+        if "text" in asked or "actor" in asked:
+            self.notes.append(
+                "Whether each record fits the words or the person asked for is not checked: the portal also looks at"
+                " its list of users for that."
             )
         return search
 

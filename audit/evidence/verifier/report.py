@@ -39,7 +39,7 @@ dl{display:grid;grid-template-columns:minmax(7rem,11rem) 1fr;gap:.3rem 1rem;marg
 dt{color:var(--soft)} dd{margin:0}
 article,.card{background:var(--card);border:1px solid var(--line);border-radius:.625rem;padding:1rem 1.25rem;
 margin:0 0 .875rem}
-article{content-visibility:auto;contain-intrinsic-size:auto 13rem}
+article{content-visibility:auto;contain-intrinsic-block-size:auto 13rem}
 .top{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:baseline;font-size:.9375rem;color:var(--soft)}
 .tag{border-radius:99px;padding:.05rem .6rem;font-weight:600;white-space:nowrap}
 .go{color:var(--go);background:var(--go-bg)} .stop{color:var(--stop);background:var(--stop-bg)}
@@ -196,7 +196,7 @@ def _article(record: dict[str, Any], recordings: dict[str, str]) -> str:
         f" <span>{_time(content.get('occurred_at'))}</span> <code>{_word(content.get('action'))}</code>"
         f' <a href="#r{place}">record {place:,}</a></div>\n<h3>{_word(content.get("summary"))}</h3>\n'
         f"{_list([*_answers(content), *_changes(content)])}{_player(content, recordings)}"
-        f"<details><summary>All of it, with its proof</summary>{_list(_details(content))}{_list(proof)}"
+        f"<details><summary>Everything that was recorded, and its fingerprint</summary>{_list(_details(content))}{_list(proof)}"
         '<p class="soft">The text of which the fingerprint was taken:</p>'
         f"<pre>{escape(record['text'])}</pre></details>\n</article>\n"
     )
@@ -207,7 +207,7 @@ def _answers(content: dict[str, Any]) -> list[tuple[str, str]]:
     details, call = _part(content, "details"), _part(content, "subject").get("conversation_id")
     number = _word(content.get("number_in_conversation"))
     return [
-        ("Who", _joined(actor.get("name") or actor.get("kind"), actor.get("role"))),
+        ("Who", _joined(actor.get("name") or _spaced(actor.get("kind")), _spaced(actor.get("role")))),
         ("Call", "" if call is None else f"<code>{_word(call)}</code>, its record {number}"),
         ("Where from", _joined(source.get("where"), source.get("ip"))),
         ("Why", _joined(details.get("reason_given") or details.get("reason"), content.get("reason_code"))),
@@ -215,17 +215,31 @@ def _answers(content: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _changes(content: dict[str, Any]) -> list[tuple[str, str]]:
-    before, after = _part(content, "before"), _part(content, "after")
+    before, after = dict(_lines(_part(content, "before"))), dict(_lines(_part(content, "after")))
     return [
-        (_word(name), f"<s>{_shown(before.get(name))}</s> → {_shown(after.get(name))}")
+        (_word(name), " → ".join([*_old(before.get(name)), _shown(after.get(name))]))
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     ]
 
 
+def _old(value: object) -> list[str]:
+    return [] if value is None else [f"<s>{_shown(value)}</s>"]
+
+
 def _details(content: dict[str, Any]) -> list[tuple[str, str]]:
-    given = sorted(_part(content, "details").items())
+    given = sorted(_lines(_part(content, "details")), key=lambda line: line[0])
     return [(_word(name), _shown(value)) for name, value in given if value not in (None, "", [], {})]
+
+
+def _lines(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """Give each value with a readable name, those of objects in objects under both names."""
+    for key, value in values.items():
+        name = within + key.replace("_", " ")
+        if isinstance(value, dict) and value:
+            yield from _lines(value, name + ": ")
+        else:
+            yield name, value
 
 
 def _player(content: dict[str, Any], recordings: dict[str, str]) -> str:
@@ -252,6 +266,10 @@ def _joined(*values: Any) -> str:
     return ", ".join(_word(value) for value in values if value)
 
 
+def _spaced(code: object) -> str:
+    return str(code or "").replace("_", " ")
+
+
 def _list(rows: Iterable[tuple[str, str]]) -> str:
     told = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows if value)
     return f"<dl>{told}</dl>\n" if told else ""
@@ -272,4 +290,6 @@ def _word(value: object) -> str:
 
 
 def _shown(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
     return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True))

@@ -143,7 +143,7 @@ def test_a_record_without_a_place_is_counted_and_left_out(
     assert "1 more are not sealed yet" in made.told
     assert b"1 more had no place in the log yet" in made.files()["report.html"]
     status, told = check(made.unpacked() / "verify.py")
-    assert (status, "note   1 records that were found had no place in the log yet" in told) == (0, True)
+    assert (status, "note   1 more were found that had no place in the log yet" in told) == (0, True)
 
 
 def _same_call() -> Any:
