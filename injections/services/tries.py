@@ -1,6 +1,7 @@
 """What is written of one try: the intent before it, its answer or failure after it, and what follows from that."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,8 +11,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit import services as audit
+from audit.entry import Entry
 from injections import gate
-from injections.audit_events import answered_late, injection_facts
+from injections.audit_events import answered_late, injection_facts, injection_moved, platform_names
 from injections.callers import Caller
 from injections.genesys import retry
 from injections.genesys.errors import Ambiguous, GenesysError, NotSent, RateLimited, Unavailable
@@ -48,6 +50,16 @@ def is_free(*, now: datetime) -> Q:
     return Q(lease_until__isnull=True) | is_lapsed(now=now)
 
 
+def injection_checked(injection: InjectionRequest, *, details: Mapping[str, Any], **moved: Any) -> Entry:
+    """Return the record of a move that rests on the platform's answers, to be found by the ids of these too."""
+    entry = injection_moved(injection, details=details, **moved)
+    names = [
+        platform_names(interaction="", correlation=one) for one in details["evidence"]["correlation_ids"]
+    ]
+    other = " ".join(filter(None, (*names, entry.subject.other)))
+    return replace(entry, subject=replace(entry.subject, other=other))
+
+
 def intend(injection: InjectionRequest, *, evidence: dict[str, Any], by: Caller) -> DispatchAttempt | None:
     """Claim the right to send and write down that it is about to happen; None when the claim is lost."""
     now = timezone.now()
@@ -59,6 +71,7 @@ def intend(injection: InjectionRequest, *, evidence: dict[str, Any], by: Caller)
             lease=injection.lease_token,
             at=now,
             details=injection_facts(injection) | {"evidence": evidence, "attempt": number},
+            record=injection_checked,
             by=by,
             tries=number,
             sent_at=now,

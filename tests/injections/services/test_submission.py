@@ -1,5 +1,6 @@
 """One injection from the wish to the platform's answer, against a real simulator."""
 
+import json
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -87,6 +88,17 @@ def test_without_consent_nothing_is_sent_and_the_reason_is_on_record(
     assert simulator.interactions() == []
     record = AuditRecord.objects.get(injection_id=refused.pk, action="injection.refused")
     assert (record.outcome, record.reason_code) == ("refused", code)
+
+
+@pytest.mark.parametrize(("consent", "action"), [("true", "dispatching"), ("false", "refused")])
+def test_a_decision_is_found_by_the_platform_s_ids_of_the_answers_that_it_rests_on(
+    simulator: SimulatorProcess, command: Maker, machine: Caller, consent: str, action: str
+) -> None:
+    done = _inject(command(simulator.create_call(consent=consent)), machine).injection
+    record = AuditRecord.objects.get(injection_id=done.pk, action=f"injection.{action}")
+    ids = json.loads(record.body)["details"]["evidence"]["correlation_ids"]
+    assert len(ids) == 2
+    assert all(f"correlation={one}" in record.subject_other for one in ids)
 
 
 @pytest.mark.parametrize("state", ["queued", "disconnected"])
