@@ -139,7 +139,8 @@ class Witness:
                 old_size=size, new_size=found.size, old_root=root, new_root=found.root, proof=request.proof
             )
         except InvalidProof as error:
-            log.warning("%s: refused, not a continuation of %s records: %s", found.origin, size, error)
+            # It is signed by a known key, so this line may be all that shows what the log did.
+            log.warning("Refused, as no continuation of %s records: %r", size, request.note)
             raise Refusal(422, str(error)) from error
 
     def _last(self, origin: str) -> tuple[int, bytes]:

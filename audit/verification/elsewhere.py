@@ -15,7 +15,7 @@ from audit.stored_tree import DamagedTree, stored_tree
 from audit.verification.report import Report
 from audit.verification.witnesses import Claim, check_stored
 
-Read = tuple[int, int]  # size of the last checkpoint that was read in the bucket, and how many were
+Read = tuple[int, int]  # size of the last checkpoint that was read in a bucket, and how many were
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +37,50 @@ class Elsewhere:
         return cls(chosen.bucket(clock=timezone.now), chosen.witness(), mailed_to)
 
     def claims(
-        self, *, after: Read, keys: Sequence[PublicKey], report: Report
-    ) -> tuple[list[Claim], Read, bool]:
-        """Return what the bucket holds, how far it was read, and whether bucket or witness answered at all.
+        self, *, read: dict[str, Read], keys: Sequence[PublicKey], report: Report
+    ) -> tuple[list[Claim], bool]:
+        """Return what the bucket holds, and whether bucket or witness answered at all.
 
-        Who could not be asked is a notice of the report; who contradicts the log is a fault.
+        `read` says how far a bucket was read, by its address, and is brought up to date. Who could not be asked is a
+        notice of the report; who contradicts the log is a fault.
         """
         if self.mailed_to:
             report.notices.append(
                 f"What was mailed to {self.mailed_to} was not looked at: save a mail, and name it with --anchors."
             )
         is_witnessed = self.witness is not None and _ask(self.witness, report)
-        if self.bucket is None or not keys:
-            return [], after, is_witnessed
-        claims, read, is_whole = _read(self.bucket, origin=keys[0].name, after=after, report=report)
-        if claims and is_whole:
-            _check_content(self.bucket, claims[-1], keys=keys, report=report)
+        if self.bucket is None:
+            return [], is_witnessed
+        try:
+            claims = _read(self.bucket, keys=keys, read=read, report=report)
+        except AnchorFault as error:
+            report.notices.append(f"The bucket {self.bucket.url} could not be asked: {error}.")
+            return [], is_witnessed
         report.anchors += len(claims)
         check_stored(claims, report)
-        return claims, read, is_witnessed or is_whole
+        return claims, True
 
 
-def _read(bucket: Bucket, *, origin: str, after: Read, report: Report) -> tuple[list[Claim], Read, bool]:
-    """Return a claim for each object, how far was read, and whether that is the end."""
+def _read(bucket: Bucket, *, keys: Sequence[PublicKey], read: dict[str, Read], report: Report) -> list[Claim]:
+    """Return a claim for each object that is new.
+
+    Raises:
+        AnchorFault: the bucket could not be read to its end.
+    """
+    if not keys:
+        raise AnchorFault("without a public key there is no telling which log to ask for")
     claims: dict[str, Claim] = {}  # an object that was written twice is listed twice
-    (last, count), is_whole = after, True
-    try:
-        for each in bucket.listed(origin, after=last):
-            if each.root is None or each.is_hidden:
-                report.add(_what_is_wrong_with(each, bucket))
-            if each.root is not None:
-                claims[each.name] = Claim(_who(each.name, bucket), each.size, each.root)
-                last = each.size
-    except AnchorFault as error:
-        report.notices.append(f"The bucket {bucket.url} could not be asked: {error}.")
-        is_whole = False
-    return list(claims.values()), (last, count + len(claims)), is_whole
+    last, count = read.get(bucket.url, (0, 0))
+    for each in bucket.listed(keys[0].name, after=last):
+        if each.root is None or each.is_hidden:
+            report.add(_what_is_wrong_with(each, bucket))
+        if each.root is not None:
+            claims[each.name] = Claim(_who(each.name, bucket), each.size, each.root)
+            last = each.size
+    if claims:
+        _check_content(bucket, next(reversed(claims.values())), keys=keys, report=report)
+    read[bucket.url] = last, count + len(claims)
+    return list(claims.values())
 
 
 def _check_content(bucket: Bucket, claim: Claim, *, keys: Sequence[PublicKey], report: Report) -> None:

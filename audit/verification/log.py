@@ -41,7 +41,6 @@ _NO_ANCHOR = (
     "No anchor was at hand: a log that was cut short, or rewritten and signed anew with its own key,"
     " looks whole without one."
 )
-_BUCKET = "bucket"  # among the paths of anchor files, none of which is named so
 _RECEIPTS = (
     "A record rewritten whole, or removed with its outbox row, before sealing is shown by its receipt alone."
 )
@@ -127,10 +126,9 @@ class Verification:
             found, read = anchored_claims(path, after=after, keys=self._log_keys, report=self.report)
             self._anchors_read[str(path)] = read
             claims += found
-        after = (0, 0) if is_from_start else self._anchors_read.get(_BUCKET, (0, 0))
-        found, self._anchors_read[_BUCKET], is_asked = self.elsewhere.claims(
-            after=after, keys=self._log_keys, report=self.report
-        )
+        read_so_far = {} if is_from_start else self._anchors_read
+        found, is_asked = self.elsewhere.claims(read=read_so_far, keys=self._log_keys, report=self.report)
+        self._anchors_read |= read_so_far
         self._is_anchored = is_asked or bool(self.anchor_files)
         return claims + found
 
