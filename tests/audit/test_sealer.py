@@ -178,6 +178,8 @@ def test_a_sealer_on_another_machine_waits_for_its_turn(record: Record, log_plac
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [turns._number(turns.SEALING)])
         assert not Sealer(log_places, stop=threading.Event()).run_once()
+        with other.cursor() as cursor:  # who only closes has not let go yet
+            cursor.execute("SELECT pg_advisory_unlock_all()")
     finally:
         other.close()
     assert Sealer(log_places, stop=threading.Event()).run_once()
