@@ -19,6 +19,7 @@ _ASKED = {
     "reason_code": "reason code",
     "since": "recorded from",
     "until": "recorded before",
+    "before": "older than the record",
 }
 _STYLE = """
 :root{color-scheme:light dark;--bg:light-dark(#f4f5f2,#0f1311);--card:light-dark(#fff,#171c19);
@@ -196,7 +197,8 @@ def _article(record: dict[str, Any], recordings: dict[str, str]) -> str:
         f" <span>{_time(content.get('occurred_at'))}</span> <code>{_word(content.get('action'))}</code>"
         f' <a href="#r{place}">record {place:,}</a></div>\n<h3>{_word(content.get("summary"))}</h3>\n'
         f"{_list([*_answers(content), *_changes(content)])}{_player(content, recordings)}"
-        f"<details><summary>Everything that was recorded, and its fingerprint</summary>{_list(_details(content))}{_list(proof)}"
+        "<details><summary>Everything that was recorded, and its fingerprint</summary>"
+        f"{_list(_details(content))}{_list(proof)}"
         '<p class="soft">The text of which the fingerprint was taken:</p>'
         f"<pre>{escape(record['text'])}</pre></details>\n</article>\n"
     )
