@@ -12,6 +12,7 @@ from django.core.management import get_commands
 import injections.services
 from audit.models import AuditRecord
 from bargeportal.rights import seed_roles
+from tests.coverage_of_the_log import acts_behind, acts_in_the_admin, acts_of_people  # noqa: F401  their acts
 from tests.coverage_of_the_log.acts import ACTS, World
 from tests.coverage_of_the_log.test_addresses import ADDRESSES
 from tests.coverage_of_the_log.watch import watched
@@ -73,6 +74,7 @@ SHOWS = {
     "address breaker": "shows the breaker",
     "address strip": "shows how things stand",
     "address metrics": "numbers for a monitor",
+    "command audit_roles": "needs PostgreSQL with two roles: tests/audit/test_roles.py shows its record",
     "command curl_example": "prints a command",
     "command createsuperuser": "refuses: there are no superusers",
     "command simulator": "stands in for the platform",
@@ -97,7 +99,8 @@ SHOWS = {
 _READS = {
     "admission.is_fresh", "admission.objection", "dispatch.requests_a_try", "handover.holding", "qa.due_events",
     "qa.shown_event", "qa.signature", "registration.receiver_address", "sweep.due_injections",
-    "transitions.explained", "transitions.longest_playing", "tries.is_free", "tries.is_lapsed",
+    "sweep.is_any_waiting", "transitions.explained", "transitions.longest_playing", "tries.injection_checked",
+    "tries.is_free", "tries.is_lapsed",
 }  # fmt: skip
 _OURS = ("audit", "bargeportal", "injections")
 
