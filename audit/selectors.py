@@ -1,6 +1,8 @@
 """Reads of the log."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -8,8 +10,9 @@ from django.db import connection
 from django.db.models import CharField, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
+from audit.canonical import format_time
 from audit.entry import HEARTBEAT
-from audit.models import AuditRecord
+from audit.models import AuditLeaf, AuditRecord
 from audit.uuid7 import first_uuid7
 
 _TEXTS = ("summary", "actor_name", "actor_id", "reason_code", "action", "source_request_id", "subject_other")
@@ -107,6 +110,23 @@ def actions() -> list[str]:
 def count_of(records: QuerySet[AuditRecord]) -> int:
     """Return the number of `records`, or one more than `MOST_COUNTED` where there are more."""
     return records[: MOST_COUNTED + 1].count()
+
+
+def indexes(records: Iterable[AuditRecord]) -> dict[UUID, int]:
+    """Return the place in the log of each record that has one."""
+    leaves = AuditLeaf.objects.filter(record_id__in=[record.pk for record in records])
+    return dict(leaves.values_list("record_id", "index"))
+
+
+def shown(record: AuditRecord, index: int | None) -> dict[str, Any]:
+    """Return a record as other programs get it: its text as hashed, and its place, None while it waits for one."""
+    return {
+        "id": str(record.pk),
+        "recordedAt": format_time(record.recorded_at),
+        "index": index,
+        "leafHash": record.leaf_hash,
+        "body": record.body,
+    }
 
 
 def length_of_chain(conversation_id: UUID) -> int:

@@ -5,18 +5,22 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from audit import canonical, provenance, selectors, services
+from audit.admin.exporting import exported
 from audit.admin.record_page import record_context
 from audit.admin.searching import PAGE, Search, asked_in
 from audit.admin.words import outcome_tag, time_in_utc
 from audit.entry import Entry, Outcome, Subject
+from audit.evidence.export import ACTION
+from audit.evidence.pack import NotMade
 from audit.models import AuditRecord
 
 if TYPE_CHECKING:  # only the type checker can index Django's class
@@ -92,6 +96,31 @@ class AuditRecordAdmin(_RecordAdmin):
         )
         return TemplateResponse(request, f"{_PAGES}/change_form.html", record_context(record))
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add the files of a search to the pages."""
+        view = self.admin_site.admin_view(self.export_view)
+        return [path("export/<str:kind>/", view, name="audit_auditrecord_export"), *super().get_urls()]
+
+    def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """Give out what a search finds as a file, and record who has it."""
+        self._demand_view(request, ACTION, "a file of the audit log", details={"kind": kind[:20]})
+        form = Search(request.GET)
+        if not form.is_valid():
+            context = _list_context(form, is_search=True)
+            return TemplateResponse(request, f"{_PAGES}/change_list.html", context, status=400)
+        actor = provenance.actor_of(request)
+
+        def record(*, summary: str, **rest: Any) -> None:
+            _append(request, ACTION, f"{actor.name}: {summary}", **rest)
+
+        try:
+            return exported(form, kind, record=record)
+        except KeyError:
+            raise Http404 from None
+        except NotMade as error:
+            context = _list_context(form, is_search=True) | {"not_made": str(error)}
+            return TemplateResponse(request, f"{_PAGES}/change_list.html", context, status=409)
+
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -130,6 +159,7 @@ def _list_context(form: Search, *, is_search: bool) -> dict[str, Any]:
         "newest": form.address(),
         "older": form.address(before=records[PAGE - 1].pk) if len(records) > PAGE else "",
         "limits": form.limits(records),
+        "query": form.query(),
     }
 
 
@@ -145,13 +175,17 @@ def _record(
     request: HttpRequest, action: str, clause: str, *, outcome: Outcome = "done", **rest: Any
 ) -> None:
     """Record that the user of `request` did what `clause` says. If that fails, the page is not shown."""
-    actor = provenance.actor_of(request)
+    name = provenance.actor_of(request).name
+    _append(request, action, f"{name} {clause}.", outcome=outcome, **rest)
+
+
+def _append(request: HttpRequest, action: str, summary: str, *, outcome: Outcome, **rest: Any) -> None:
     entry = Entry(
         action=action,
         outcome=outcome,
-        actor=actor,
+        actor=provenance.actor_of(request),
         source=provenance.source_of(request),
-        summary=f"{actor.name} {clause}.",
+        summary=summary,
         occurred_at=timezone.now(),
         **rest,
     )

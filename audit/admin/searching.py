@@ -78,17 +78,21 @@ class Search(forms.Form):
         return self.cleaned_data
 
     def records(self) -> QuerySet[AuditRecord]:
-        """Return what a valid search finds, newest first. Days are counted in UTC; both are included."""
+        """Return what a valid search finds, newest first."""
+        return selectors.search(**self.conditions())
+
+    def conditions(self) -> dict[str, Any]:
+        """Return a valid search as `selectors.search` takes it. Days are counted in UTC; both are included."""
         given = self.cleaned_data
         bounds = [at for at in (_begin_of(given["since"]), _ago(given["recorded"])) if at is not None]
         until = given["until"]
-        return selectors.search(
-            text=given["q"],
+        return {
+            "text": given["q"],
             **{name: given[name] for name in ("action", "outcome", "before", *self.BY_LINK)},
-            since=max(bounds, default=None),
+            "since": max(bounds, default=None),
             # The last day there is has no day after it.
-            until=None if until is None or until == date.max else _begin_of(until + timedelta(days=1)),
-        )
+            "until": None if until is None or until == date.max else _begin_of(until + timedelta(days=1)),
+        }
 
     def sentence(self) -> str:
         """Return what was asked, in words."""
@@ -96,6 +100,10 @@ class Search(forms.Form):
             f"“{value}”" if name == "q" else f"{str(self.fields[name].label).lower()} {value}"
             for name, value in self._given()
         )
+
+    def query(self) -> str:
+        """Return this search as the query of an address; empty for the whole log."""
+        return urlencode(list(self._given()))
 
     def address(self, **changes: object) -> str:
         """Return the address of this search from its newest record on, or with `changes`."""

@@ -14,11 +14,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit import receipts, services
+from audit import receipts, selectors, services
 from audit.admin.searching import Search
 from audit.canonical import clean_value, format_time
 from audit.entry import Entry, Subject
-from audit.models import AuditCheckpoint, AuditLeaf, AuditRecord
+from audit.models import AuditCheckpoint, AuditRecord
 from audit.places import places
 from audit.stored_tree import DamagedTree, stored_tree
 from injections.api.authentication import ApiTokenAuthentication
@@ -78,10 +78,10 @@ class RecordsView(LogView):
         asked = f" for {form.sentence()}" if form.sentence() else ""
         _record_reading("audit.searched", f"searched the audit log{asked}", {"filters": filters}, by=self.by)
         shown = found[:PAGE]
-        indexes = _indexes(shown)
+        indexes = selectors.indexes(shown)
         return Response(
             {
-                "records": [_shown(record, indexes.get(record.pk)) for record in shown],
+                "records": [selectors.shown(record, indexes.get(record.pk)) for record in shown],
                 "next": form.address(before=shown[-1].pk) if len(found) > PAGE else None,
             }
         )
@@ -95,7 +95,7 @@ class RecordView(LogView):
         record = _record(record_id)
         subject = Subject(other=f"audit record {record_id}")
         _record_reading("audit.viewed", f"read the record {record_id}", {}, subject=subject, by=self.by)
-        shown = _shown(record, _indexes([record]).get(record.pk))
+        shown = selectors.shown(record, selectors.indexes([record]).get(record.pk))
         return Response(shown | {"receipt": receipts.receipt_for(record)})
 
 
@@ -106,7 +106,7 @@ class InclusionView(LogView):
         """Return index and proof under the newest checkpoint, or under that of `size` records."""
         record = _record(record_id)
         checkpoint = _checkpoint(request, "size")
-        index = _indexes([record]).get(record.pk)
+        index = selectors.indexes([record]).get(record.pk)
         if index is None:
             raise ValidationError({"recordId": "This record waits to be sealed. Ask again in a few seconds."})
         if index >= checkpoint.size:
@@ -197,12 +197,6 @@ def _record(record_id: UUID) -> AuditRecord:
         raise Http404 from None
 
 
-def _indexes(records: list[AuditRecord]) -> dict[UUID, int]:
-    """Return the place of each record that has one."""
-    leaves = AuditLeaf.objects.filter(record_id__in=[record.pk for record in records])
-    return dict(leaves.values_list("record_id", "index"))
-
-
 def _checkpoint(request: Request, name: str) -> AuditCheckpoint:
     """Return the checkpoint of as many records as the parameter `name` says; without it the newest."""
     size = _number(request, name)
@@ -226,16 +220,6 @@ def _number(request: Request, name: str) -> int | None:
 
 def _in_base64(hashes: list[bytes]) -> list[str]:
     return [base64.b64encode(each).decode("ascii") for each in hashes]
-
-
-def _shown(record: AuditRecord, index: int | None) -> dict[str, Any]:
-    return {
-        "id": str(record.pk),
-        "recordedAt": format_time(record.recorded_at),
-        "index": index,
-        "leafHash": record.leaf_hash,
-        "body": record.body,
-    }
 
 
 def _record_reading(
