@@ -26,7 +26,7 @@ _COUNT: Final = """INSERT INTO counts VALUES (?1, 1, ?2)
 ON CONFLICT (key) DO UPDATE SET found = found + 1 RETURNING found"""
 # What is kept is JSON and never empty: the empty text stands for nothing.
 _REPLACE: Final = """if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'EX', 3600) return 1"""
+redis.call('SET', KEYS[1], ARGV[2]) return 1"""
 
 
 class StateUnavailable(Exception):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from injections.shared_state import FileState, RedisState, SharedState, StateUnavailable
 from tests.support.redis_process import redis_server
@@ -101,3 +102,10 @@ def test_an_unreachable_redis_is_said_so() -> None:
 def test_an_unwritable_file_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(StateUnavailable):
         FileState(tmp_path / "missing" / "shared.sqlite3").update("k", lambda old: {})
+
+
+def test_what_is_kept_is_not_forgotten_by_itself() -> None:
+    with redis_server() as url:
+        RedisState(url).update("k", lambda old: {"n": 1})
+        with redis.Redis.from_url(url) as client:
+            assert [client.ttl(key) for key in client.scan_iter()] == [-1]
