@@ -65,10 +65,15 @@ def record_completion(*, completion: Completion, source: Source) -> None:
     with suppress(_Repeated), transaction.atomic(durable=True):
         named = _named(event)
         injection = _injection_of(event, named)
-        # Only now: every move locks its row first and the call's chain of records second.
-        _record_reception(event, mismatched=_of_another_call(named, event), source=source)
+        others = _of_another_call(named, event)
+        # Every move locks its row first and the call's chain of records second; several chains are locked in one order.
+        if others:
+            _record_reception(event, mismatched=others, source=source)
+        # The record of what an event ended tells of the event as well.
         if injection is not None and _end(injection, event, source=source):
             event.injection = injection
+        elif not others:
+            _record_reception(event, mismatched=[], source=source)
         _keep(event)
 
 

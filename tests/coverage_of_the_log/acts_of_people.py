@@ -89,7 +89,7 @@ def _(world: World) -> Callable[[], object]:
     return lambda: post(token, {"conversationId": "12"})
 
 
-@act("completion.received", "address completion", "service completion.record_completion")
+@act("injection.completed", "address completion", "service completion.record_completion")
 def _(world: World) -> Callable[[], object]:
     row = InjectionFactory(status="dispatched", interaction_id="i-1", sent_at=timezone.now())
     event = {

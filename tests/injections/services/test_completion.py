@@ -266,5 +266,5 @@ def test_the_log_is_searched_by_the_platform_s_own_ids() -> None:
     injection = _sent(correlation_id="c-77")
     _report(injection)
     actions = set(search(text="i-1").values_list("action", flat=True))
-    assert actions == {"completion.received", "injection.completed"}
+    assert actions == {"injection.completed"}
     assert search(text="c-77").get().injection_id == injection.pk
