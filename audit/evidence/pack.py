@@ -25,7 +25,7 @@ from audit.merkle import Tree
 from audit.models import AuditCheckpoint, AuditLeaf, AuditRecord
 from audit.notes import PublicKey
 
-PAGE = 500  # records that are in memory at once
+PAGE = 1_000  # records that are in memory at once
 _MOST_NAMED = 100  # identifiers of records that wait; their number is told in any case
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can hold
 _CHUNK = 1 << 18

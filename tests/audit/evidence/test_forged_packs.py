@@ -307,3 +307,21 @@ def test_no_flipped_byte_goes_unnoticed(name: str, step: int, made: Made):
         if not faults(made.with_files(forged)):
             unnoticed.append((at, content[max(at - 9, 0) : at + 9]))
     assert unnoticed == []
+
+
+def test_a_broken_zip_is_a_fault_and_no_crash(made: Made):
+    content = bytearray(made.path.read_bytes())
+    path = made.path.with_name("broken.zip")
+    with zipfile.ZipFile(made.path) as archive:
+        end_of_first = archive.infolist()[0].compress_size
+    for at in range(100, end_of_first, 211):
+        content[at] ^= 0xFF
+        path.write_bytes(content)
+        assert faults(path), at
+        content[at] ^= 0xFF
+
+
+def test_nothing_that_a_forger_wrote_acts_in_the_terminal(made: Made, check: Callable[..., tuple[int, str]]):
+    forged = made.with_files({**made.files(), "\x1b[2Jmore\n": b""})
+    status, told = check(made.unpacked() / "verify.py", forged)
+    assert (status, "FAULT  The file ?[2Jmore? does not belong to the pack." in told) == (1, True)

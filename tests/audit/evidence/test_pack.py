@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,18 @@ def test_a_verifier_that_finds_a_fault_ends_with_1_and_names_it_first(
     files["records.jsonl"] = files["records.jsonl"].replace(b"asked for", b"asked not", 1)
     status, told = check(made.unpacked() / "verify.py", made.with_files(files))
     assert (status, told.splitlines()[0]) == (1, "FAULT  Record 1: Its text does not fit its fingerprint.")
+
+
+@pytest.mark.parametrize("name", ["python3.8", "python3.9", "python3.10", "python3.12", "python3.13"])
+def test_the_verifier_runs_with_other_pythons(name: str, call: list[AuditRecord], pack: Pack):
+    if (
+        shutil.which(name) is None
+        or subprocess.run([name, "-c", ""], check=False, capture_output=True).returncode != 0
+    ):
+        pytest.skip(f"{name} is not installed")
+    program = pack(*OF_THE_CALL).unpacked() / "verify.py"
+    done = subprocess.run([name, "-I", program], check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + b"\0" * 18])
