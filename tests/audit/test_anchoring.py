@@ -21,7 +21,7 @@ from audit.places import Places
 from audit.sealer import Sealer
 from audit.turns import turn
 from audit.witness import Witness
-from tests.audit.elsewhere import follow, grow, health_of, now, rewrite, use_bucket
+from tests.audit.elsewhere import cut_to, follow, grow, health_of, now, rewrite, use_bucket
 from tests.audit.sealed import key_of, stored, wait_for
 from tests.support.s3_server import SECRET_KEY, Store, s3_server
 from tests.support.scripted_server import closed_port, scripted_server, silence
@@ -92,6 +92,19 @@ def test_a_sealer_that_the_witness_contradicts_says_so(
     with pytest.raises(AnchorFault, match="does not continue the 4 records"):
         follow(log_places)
     assert "does not continue" in health_of("witness", log_places).error
+
+
+def test_a_sealer_whose_log_was_cut_is_told_so_by_bucket_and_witness(
+    record: Record, seal: Seal, log_places: Places, store: Store, witness: Witness
+):
+    grow(record, seal, times=3)
+    follow(log_places)
+    cut_to(4)
+    with pytest.raises(
+        AnchorFault, match=r"more than the 4 records .*; it knows 6 records, but the log has 4"
+    ):
+        follow(log_places)
+    assert open_checkpoint(log_places.cosigned.read_text(), keys=[key_of(log_places)]).size == 6
 
 
 def test_the_answer_of_another_witness_is_not_kept(

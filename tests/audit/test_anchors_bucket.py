@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,6 +129,23 @@ def test_a_bucket_without_object_lock_is_refused():
 def test_a_store_that_takes_the_lock_and_does_not_keep_it_is_found_out():
     with s3_server(ignores_lock=True) as store:
         assert "is not locked: the bucket needs object lock" in fault(bucket_at(store.url))
+
+
+def test_a_lock_whose_time_is_up_is_none(store: Store):
+    note = checkpoint(5).signed(KEY).encode()
+    store.versions.append(Version(name_of(checkpoint(5)), note, "COMPLIANCE", "2020-01-01T00:00:00Z"))
+    assert "is not locked" in fault(bucket_at(store.url))
+
+
+def test_what_stands_in_a_netrc_file_or_names_a_proxy_changes_nothing(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
+    put(bucket_at(store.url), 5)
+    assert len(store.versions) == 1
 
 
 def test_a_wrong_secret_is_refused(store: Store):

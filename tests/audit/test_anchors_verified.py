@@ -11,6 +11,7 @@ from audit.places import Places
 from audit.witness import Witness
 from tests.audit.commands import verify
 from tests.audit.elsewhere import cut_to, follow, grow, rewrite, use_bucket
+from tests.audit.forging import tamper
 from tests.audit.sealed import key_of
 from tests.support.s3_server import Store
 from tests.support.scripted_server import closed_port
@@ -63,6 +64,17 @@ def test_a_log_rewritten_with_its_key_is_found_with_the_bucket(
     rewrite(log_places, 3)
     status, told = verify()
     assert (status, "FAULT  Record 2: The object audit-log/" in told) == (1, True)
+
+
+def test_a_checkpoint_that_was_taken_out_of_the_table_is_found_with_the_bucket(
+    record: Record, seal: Seal, log_places: Places, store: Store
+):
+    grow(record, seal, times=2)
+    follow(log_places)
+    log_places.anchors.unlink()
+    tamper("DELETE FROM audit_auditcheckpoint WHERE size = 2")
+    status, told = verify("--full")
+    assert (status, "is a checkpoint of 2 records that is no longer stored" in told) == (1, True)
 
 
 def test_an_object_that_was_hidden_is_found(record: Record, seal: Seal, log_places: Places, store: Store):

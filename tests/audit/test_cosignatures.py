@@ -81,6 +81,12 @@ def test_a_changed_byte_is_found(place: int):
     assert CosignerKey(KEY.public).time_of(TEXT, bytes(raw)) is None
 
 
+@pytest.mark.parametrize(("at", "is_taken"), [(0, True), (2**63 - 1, True), (2**63, False)])
+def test_a_time_beyond_63_bits_is_none(at: int, is_taken: bool):
+    signature = cosign(TEXT, KEY, at=at).signature
+    assert CosignerKey(KEY.public).time_of(TEXT, signature) == (at if is_taken else None)
+
+
 @pytest.mark.parametrize("length", [0, 8, 71, 73])
 def test_a_signature_of_another_length_is_none(length: int):
     assert CosignerKey(KEY.public).time_of(TEXT, bytes(length)) is None
