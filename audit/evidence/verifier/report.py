@@ -166,7 +166,7 @@ def _head(search: dict[str, Any], checkpoint: str) -> str:
     count = f"{found['records']:,} record" + ("" if found["records"] == 1 else "s")
     asked = "; ".join(f"{_ASKED.get(name, name)} “{value}”" for name, value in search["asked"].items())
     rows = [
-        ("Asked for", escape(asked or "everything")),
+        ("Asked for", escape(asked or "everything but the heartbeats of the log")),
         ("Found", count),
         ("Recorded", f"{_time(found['first'])} to {_time(found['last'])}" if found["first"] else ""),
         ("Outcomes", _listed(found["outcomes"])),

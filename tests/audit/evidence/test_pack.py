@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from audit import own_records
 from audit.canonical import format_time
-from audit.evidence import export
+from audit.checkpoint import Checkpoint
+from audit.entry import Subject
+from audit.evidence import export, verifier
 from audit.models import AuditCheckpoint, AuditRecord
+from audit.notes import SigningKey
 from audit.services import NotRecorded
 from tests.audit.evidence.conftest import DIGEST, SOUND
 from tests.audit.evidence.packs import Made, verdict
@@ -74,8 +78,6 @@ def test_the_verifier_runs_with_other_pythons(name: str, call: list[AuditRecord]
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + b"\0" * 18])
 def test_what_is_no_pack_is_a_fault_and_no_crash(content: bytes, tmp_path: Path, check: Check):
-    from audit.evidence import verifier
-
     program, path = tmp_path / "verify.py", tmp_path / "pack.zip"
     program.write_text(verifier.source())
     path.write_bytes(content)
@@ -161,16 +163,12 @@ def test_a_record_without_a_place_is_counted_and_left_out(
 
 
 def _same_call() -> Any:
-    from audit.entry import Subject
-
     return Subject(conversation_id=CALL)
 
 
 def test_the_seal_is_awaited(
     call: list[AuditRecord], pack: Pack, record: Callable[..., Any], seal: Seal, tmp_path: Path
 ):
-    from django.utils import timezone
-
     record(subject=_same_call())
     slept = []
 
@@ -305,9 +303,6 @@ def test_another_consistency_proof_is_named(pack: Pack, held: Path):
 def test_no_pack_is_made_for_a_checkpoint_that_the_log_does_not_continue(
     call: list[AuditRecord], pack: Pack, log_places: Any, tmp_path: Path
 ):
-    from audit.checkpoint import Checkpoint
-    from audit.notes import SigningKey
-
     key = SigningKey.parse(log_places.signing_key.read_text().strip())
     for size, reason in ((5, "was rewritten since"), (99, "the log is shorter than the 99 records")):
         held = tmp_path / "held"
@@ -315,6 +310,19 @@ def test_no_pack_is_made_for_a_checkpoint_that_the_log_does_not_continue(
         with pytest.raises(CommandError, match=reason):
             pack(*OF_THE_CALL, "--since", str(held))
         assert _export().outcome == "failed"
+
+
+def test_keys_that_one_was_given_are_trusted_alone(
+    call: list[AuditRecord], pack: Pack, log_places: Any, tmp_path: Path, check: Check
+):
+    program = pack(*OF_THE_CALL).unpacked() / "verify.py"
+    assert "note   The keys came with the pack" in check(program)[1]
+    status, told = check(program, "--key", log_places.public_keys)
+    assert (status, "The keys came with the pack" in told) == (0, False)
+    other = tmp_path / "other"
+    other.write_text(f"{SigningKey.from_seed('audit-log/other', b'o' * 32).public}\n")
+    status, told = check(program, "--key", other)
+    assert (status, "was not signed by any of the keys that are trusted here" in told) == (1, True)
 
 
 def test_who_pinned_the_old_key_finds_the_new_one_in_the_pack(
