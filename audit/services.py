@@ -18,18 +18,17 @@ from audit.uuid7 import uuid7
 
 _TABLE = AuditRecord._meta.db_table
 RECORDS = FixedSql(AuditRecord)
-# One row always: the database's time, and the last link of the chain if there is one.
-_HEAD = f"""SELECT {{clock}}, number_in_conversation, leaf_hash FROM (SELECT 1) AS one LEFT JOIN (
-  SELECT number_in_conversation, leaf_hash FROM {_TABLE} WHERE conversation_id = %s
-  ORDER BY number_in_conversation DESC LIMIT 1) AS head ON TRUE"""  # noqa: S608  as above
 # SQLite counts milliseconds and cuts the rest off. One is added, the end of the millisecond that runs: a time of
 # recording would else be earlier than what it records, which takes its own from the same clock by microseconds.
 # So it is late by up to 1 ms. PostgreSQL's clock counts microseconds and is taken as it is.
 _SQLITE_CLOCK = "strftime('%%Y-%%m-%%dT%%H:%%M:%%f+00:00', 'now', '+0.001 seconds')"
-_SQLITE_HEAD = _HEAD.format(clock=_SQLITE_CLOCK)
-# Two statements in one round trip. They may not become one: its snapshot would be older than the lock, and
-# miss the link that the lock's last holder has just committed.
-_POSTGRESQL_HEAD = "SELECT pg_advisory_xact_lock(%s); " + _HEAD.format(clock="clock_timestamp()")
+# One row always: the database's time, and the last link of the chain if there is one.
+_SQLITE_HEAD = f"""SELECT {_SQLITE_CLOCK}, number_in_conversation, leaf_hash FROM (SELECT 1) AS one LEFT JOIN (
+  SELECT number_in_conversation, leaf_hash FROM {_TABLE} WHERE conversation_id = %s
+  ORDER BY number_in_conversation DESC LIMIT 1) AS head ON TRUE"""  # noqa: S608  names of our own
+_POSTGRESQL_HEAD = (
+    "SELECT at, number, leaf FROM audit_chain_head(%s, %s)"  # see migrations/0002_chain_head.py
+)
 
 
 class NoTransaction(RuntimeError):
@@ -98,7 +97,6 @@ def _read_head(cursor: CursorWrapper, conversation: UUID | None) -> tuple[dateti
         cursor.execute("SELECT clock_timestamp(), NULL, NULL")
     else:
         cursor.execute(_POSTGRESQL_HEAD, [_lock_key(conversation), conversation])
-        cursor.nextset()
     at, number, previous = cursor.fetchone()
     return at.astimezone(UTC), number, previous
 
