@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run test lint format types tests-sqlite tests-postgres tests-service bench bench-audio \
-	bench-audit bench-board bench-dispatch bench-handler bench-inject bench-page bench-profile bench-simulator \
+	bench-audit bench-board bench-dispatch bench-evidence bench-handler bench-inject bench-page bench-profile bench-simulator \
 	bench-start screenshots lock
 
 help:  ## show these targets
@@ -82,6 +82,9 @@ bench-profile: setup-dev  ## where the CPU time of an injection goes
 
 bench-page: setup-dev  ## how soon an open page says that requests are held back (needs Chromium)
 	@$(BIN)/python -m tests.benchmarks.bench_page
+
+bench-evidence: setup-dev  ## an evidence pack of 10,000 records
+	@$(BIN)/python -m tests.benchmarks.bench_evidence
 
 bench-audit: setup-dev  ## appending, sealing and verifying the audit log
 	@$(BIN)/python -m tests.benchmarks.bench_audit

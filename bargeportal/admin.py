@@ -24,6 +24,7 @@ from django.utils import timezone
 from audit import services as audit
 from audit.canonical import clean_text
 from audit.entry import Entry, Subject
+from bargeportal.own_acts import state_of_account
 from injections.callers import caller_of
 from injections.models import Queue
 from injections.roles import Role
@@ -253,13 +254,8 @@ class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]  # generic for
     )
 
     def state_of(self, row: Any) -> dict[str, Any]:
-        """Return name, roles and whether the person may log in; of the password only whether it is usable."""
-        return {
-            "username": row.username,
-            "name": clean_text(row.get_full_name()),
-            "roles": list(row.groups.order_by("name").values_list("name", flat=True)),
-            "is_active": row.is_active,
-        }
+        """Return the account as the commands record it."""
+        return state_of_account(row)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return the people with their roles: a list asks for all of them at once."""

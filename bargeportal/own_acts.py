@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from audit import services as audit
+from audit.canonical import clean_text
 from audit.entry import Entry, Subject
 from injections.callers import Caller
 
@@ -35,7 +36,7 @@ def state_of_account(user: User) -> dict[str, Any]:
     """Return what the log shows of an account: name, roles and whether it may be used; nothing of its password."""
     return {
         "username": user.username,
-        "name": user.get_full_name(),
+        "name": clean_text(user.get_full_name()),
         "roles": list(user.groups.order_by("name").values_list("name", flat=True)),
         "is_active": user.is_active,
     }

@@ -123,15 +123,20 @@ def answered_late(
     )
 
 
-def injection_facts(injection: InjectionRequest) -> dict[str, Any]:
-    """Return what was asked for, with the digest of the recording: an address alone proves nothing."""
+def recording_facts(injection: InjectionRequest) -> dict[str, str]:
+    """Return which recording it is, byte by byte where it is the portal's own."""
     clip = injection.clip
     return {
-        "recording": {
-            "title": "" if clip is None else clip.title,
-            "sha256": "" if clip is None else _sha256(clip, is_levelled=injection.normalize_level),
-            "url": media.without_secrets(injection.audio_url) if clip is None else media.public_url(clip),
-        },
+        "title": "" if clip is None else clip.title,
+        "sha256": "" if clip is None else _sha256(clip, is_levelled=injection.normalize_level),
+        "url": media.without_secrets(injection.audio_url) if clip is None else media.public_url(clip),
+    }
+
+
+def injection_facts(injection: InjectionRequest) -> dict[str, Any]:
+    """Return what was asked for, with the digest of the recording: an address alone proves nothing."""
+    return {
+        "recording": recording_facts(injection),
         "mute": {"agent": injection.agent_mute, "caller": injection.caller_mute},
         "normalize_level": injection.normalize_level,
         "max_duration_ms": injection.max_duration_ms,

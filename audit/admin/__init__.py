@@ -16,12 +16,12 @@ from django.utils.text import Truncator
 from audit import canonical, provenance, selectors, services
 from audit.admin.exporting import exported
 from audit.admin.record_page import record_context
-from audit.admin.searching import PAGE, Search, asked_in
 from audit.admin.words import outcome_tag, time_in_utc
 from audit.entry import Entry, Outcome, Subject
 from audit.evidence.export import ACTION
 from audit.evidence.pack import NotMade
 from audit.models import AuditRecord
+from audit.searching import PAGE, Search, asked_in
 
 if TYPE_CHECKING:  # only the type checker can index Django's class
     _RecordAdmin = admin.ModelAdmin[AuditRecord]

@@ -12,10 +12,10 @@ from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
 from audit import selectors
-from audit.admin.searching import Search
 from audit.canonical import format_time
 from audit.evidence.export import Recorder, export
 from audit.models import AuditRecord
+from audit.searching import Search
 
 PAGE: Final = 500  # records in memory at once
 _COLUMNS: Final = (

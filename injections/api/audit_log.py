@@ -15,11 +15,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit import receipts, selectors, services
-from audit.admin.searching import Search
 from audit.canonical import clean_value, format_time
 from audit.entry import Entry, Subject
 from audit.models import AuditCheckpoint, AuditRecord
 from audit.places import places
+from audit.searching import Search
 from audit.stored_tree import DamagedTree, stored_tree
 from injections.api.authentication import ApiTokenAuthentication
 from injections.callers import Caller, caller_of

@@ -152,12 +152,16 @@ class Watcher:
             self._problem = ""
 
     def _follow(self) -> None:
+        said = ""
         while not self._stop.is_set():
             try:
                 if _may_ask(requests=2):  # a channel, and what it shall tell
                     self._follow_one_channel()
+                    said = ""
             except GenesysError as error:
-                log.warning("push channel: %s", error)
+                if str(error) != said:  # once, not with every attempt that fails alike
+                    log.warning("push channel: %s", error)
+                said = str(error)
             except Exception:
                 log.exception("push channel")
             self._missed_events.set()

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from audit import services as audit
 from audit.entry import Actor, Entry, Source, Subject
-from injections.audit_events import injection_subject, platform_names
+from injections.audit_events import injection_subject, platform_names, recording_facts
 from injections.callers import Caller
 from injections.lifecycle import SETTLEABLE, Status
 from injections.models import CompletionEvent, InjectionRequest
@@ -191,6 +191,7 @@ def _end(injection: InjectionRequest, event: CompletionEvent, *, source: Source)
             "interaction_id": event.interaction_id,
             "outcome": event.outcome,
             "happened_at": event.happened_at.isoformat(),
+            "recording": recording_facts(injection),
         },
         by=_platform(source),
         interaction_id=event.interaction_id,

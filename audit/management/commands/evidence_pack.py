@@ -3,7 +3,7 @@
 import tempfile
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from audit.canonical import NotCanonical
 from audit.entry import OUTCOMES
 from audit.evidence.export import ACTION, export
 from audit.evidence.pack import NotMade, Pack
+from audit.searching import days
 from audit.services import NotRecorded
 
 _CHUNK = 1 << 18
@@ -82,13 +83,13 @@ class Command(BaseCommand):
 
 
 def _conditions(options: dict[str, Any]) -> dict[str, Any]:
-    """Return what to ask of `selectors.search`. Days are counted in UTC, and both are included."""
+    """Return what to ask of `selectors.search`."""
     given = {name: options[name] for name in _FILTERS}
     first, last = given.pop("from"), given.pop("to")
     if first is not None and last is not None and last < first:
         raise CommandError("There is no pack: the last day is before the first one.")
-    end = None if last is None or last == date.max else last + timedelta(days=1)
-    return given | {"since": _begin_of(first), "until": _begin_of(end)}
+    since, until = days(first, last)
+    return given | {"since": since, "until": until}
 
 
 def _day(text: str) -> date:
@@ -96,10 +97,6 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a day such as 2026-11-22") from None
-
-
-def _begin_of(day: date | None) -> datetime | None:
-    return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

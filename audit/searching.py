@@ -82,16 +82,15 @@ class Search(forms.Form):
         return selectors.search(**self.conditions())
 
     def conditions(self) -> dict[str, Any]:
-        """Return a valid search as `selectors.search` takes it. Days are counted in UTC; both are included."""
+        """Return a valid search as `selectors.search` takes it."""
         given = self.cleaned_data
-        bounds = [at for at in (_begin_of(given["since"]), _ago(given["recorded"])) if at is not None]
-        until = given["until"]
+        since, until = days(given["since"], given["until"])
+        bounds = [at for at in (since, _ago(given["recorded"])) if at is not None]
         return {
             "text": given["q"],
             **{name: given[name] for name in ("action", "outcome", "before", *self.BY_LINK)},
             "since": max(bounds, default=None),
-            # The last day there is has no day after it.
-            "until": None if until is None or until == date.max else _begin_of(until + timedelta(days=1)),
+            "until": until,
         }
 
     def sentence(self) -> str:
@@ -142,6 +141,13 @@ def asked_in(given: QueryDict) -> Mapping[str, list[str]]:
 
 def _ago(code: str) -> datetime | None:
     return timezone.now() - _LONG_AGO[code][1] if code else None
+
+
+def days(first: date | None, last: date | None) -> tuple[datetime | None, datetime | None]:
+    """Return the times between which these days lie. They are counted in UTC, and both are included."""
+    # The last day there is has no day after it.
+    after = None if last is None or last == date.max else last + timedelta(days=1)
+    return _begin_of(first), _begin_of(after)
 
 
 def _begin_of(day: date | None) -> datetime | None:
