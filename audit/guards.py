@@ -2,7 +2,7 @@
 
 Django remakes a table on SQLite for most migrations, and its triggers vanish with the old one without a word.
 So they are created anew each time, and a system check (audit.E001) names those that are missing or not as
-written here. Each change of their text comes with a migration, see `migrations/0003_guards.py`.
+written here. Each change of their text comes with a migration, see `migrations/0004_guards.py`.
 
 One of them does not refuse: it puts each new record into the outbox of the sealer, whoever inserted it. The
 others only prevent, and only those who may not drop them: what was done in spite of them is found

@@ -271,3 +271,29 @@ class AuditCheckpoint(_Sealed):
 
     def __str__(self) -> str:
         return f"{self.size}"
+
+
+class AuditVerification(models.Model):
+    """A verification that somebody asked for on the integrity page. It is on record; this is how far it has come."""
+
+    is_full = models.BooleanField()
+    asked_by = models.CharField(max_length=LIMITS["actor_name"])
+    asked_at = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True, help_text="The last sign of life of who works on it.")
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    ended_at = models.DateTimeField(null=True)
+    is_whole = models.BooleanField(null=True, help_text="Nothing until it ended, and where it broke off.")
+    result = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        ordering = ("-asked_at",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=("is_full",), condition=Q(ended_at=None), name="audit_verification_one_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asked_at:%Y-%m-%d %H:%M:%S} {'full' if self.is_full else 'what is new'}"

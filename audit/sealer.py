@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
-from audit import anchoring, own_records, sealing, services
+from audit import anchoring, own_records, sealing, services, verifier
 from audit.anchors import AnchorFault
 from audit.anchors import file as anchors
 from audit.checkpoint import parse_text
@@ -64,7 +64,10 @@ class Sealer:
 
     def run(self) -> None:
         """Work until `stop` is set. A fault is logged, and tried again after a while."""
-        with anchoring.following(self._places, stop=self._stop, clock=self._clock):
+        with (
+            anchoring.following(self._places, stop=self._stop, clock=self._clock),
+            verifier.at_work(self._places, stop=self._stop),
+        ):
             self._work_on()
 
     def _work_on(self) -> None:

@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from audit import canonical, provenance, selectors, services
+from audit import canonical, provenance, selectors, services, verifier
 from audit.admin.exporting import exported
+from audit.admin.integrity import integrity_context
 from audit.admin.record_page import record_context
 from audit.admin.words import outcome_tag, time_in_utc
 from audit.entry import Entry, Outcome, Subject
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # only the type checker can index Django's class
 else:
     _RecordAdmin = admin.ModelAdmin
 _PAGES = "admin/audit/auditrecord"
+_READ = frozenset({"GET", "HEAD"})
 
 
 @admin.register(AuditRecord)
@@ -98,8 +100,23 @@ class AuditRecordAdmin(_RecordAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the files of a search to the pages."""
-        view = self.admin_site.admin_view(self.export_view)
-        return [path("export/<str:kind>/", view, name="audit_auditrecord_export"), *super().get_urls()]
+        guarded = self.admin_site.admin_view
+        return [
+            path("export/<str:kind>/", guarded(self.export_view), name="audit_auditrecord_export"),
+            path("integrity/", guarded(self.integrity_view), name="audit_auditrecord_integrity"),
+            *super().get_urls(),
+        ]
+
+    def integrity_view(self, request: HttpRequest) -> HttpResponse:
+        """Show how far the log can be proved; a form asks for a verification."""
+        self._demand_view(request, "audit.viewed", "the integrity page", methods=_READ | {"POST"})
+        if request.method == "POST":
+            is_full = request.POST.get("what") == "all"
+            verifier.ask(
+                is_full=is_full, by=provenance.actor_of(request), source=provenance.source_of(request)
+            )
+            return redirect("admin:audit_auditrecord_integrity")
+        return TemplateResponse(request, f"{_PAGES}/integrity.html", integrity_context())
 
     def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
         """Give out what a search finds as a file, and record who has it."""
@@ -127,7 +144,15 @@ class AuditRecordAdmin(_RecordAdmin):
         """Lead to the record: it has no history, since it never changes."""
         return redirect("admin:audit_auditrecord_change", object_id)
 
-    def _demand_view(self, request: HttpRequest, action: str, what: str, **rest: Any) -> None:
+    def _demand_view(
+        self,
+        request: HttpRequest,
+        action: str,
+        what: str,
+        *,
+        methods: frozenset[str] = _READ,
+        **rest: Any,
+    ) -> None:
         """Refuse those who may not read the log and record that they tried; refuse whoever would write."""
         if not self.has_view_permission(request):
             _record(
@@ -139,7 +164,7 @@ class AuditRecordAdmin(_RecordAdmin):
                 **rest,
             )
             raise services.RefusedOnRecord
-        if request.method not in {"GET", "HEAD"}:
+        if request.method not in methods:
             raise PermissionDenied
 
 

@@ -239,9 +239,9 @@ def test_the_system_check_fails_while_guards_are_missing():
 def test_a_release_with_new_guards_can_be_migrated_to():
     recorder = MigrationRecorder(connection)
     with suspended(connection):
-        recorder.record_unapplied("audit", "0003_guards")
+        recorder.record_unapplied("audit", "0004_guards")
         assert guards.check_guards(databases=["default"]) == []
-    recorder.record_applied("audit", "0003_guards")
+    recorder.record_applied("audit", "0004_guards")
 
 
 def test_a_database_without_the_log_is_left_alone(monkeypatch: pytest.MonkeyPatch, db: None):

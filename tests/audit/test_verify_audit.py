@@ -13,6 +13,8 @@ from django.db import connection, connections
 from audit.models import AuditCheckpoint, AuditRecord
 from audit.places import Places
 from audit.sealer import Sealer
+from audit.verification.log import Verification
+from audit.verification.report import Report
 from tests.audit.commands import verify
 from tests.audit.flush import suspended
 
@@ -247,3 +249,19 @@ def test_many_faults_are_counted_and_the_first_told(record: Record, seal: Seal):
     assert told.count("FAULT  Record") == 20
     assert "FAULT  and 5 more" in told
     assert "25 faults, the first: Record 0:" in told
+
+
+def test_a_log_whose_first_checkpoint_is_signed_while_it_is_verified_is_whole(
+    record: Record, seal: Seal, monkeypatch: pytest.MonkeyPatch
+):
+    record()
+    real = Verification.run
+
+    def sealed_first(self: Verification) -> Report:
+        if not AuditCheckpoint.objects.exists():
+            seal()
+        return real(self)
+
+    monkeypatch.setattr(Verification, "run", sealed_first)
+    status, told = verify()
+    assert (status, "Verified 1 of 1 records, 1 checkpoints" in told) == (0, True)

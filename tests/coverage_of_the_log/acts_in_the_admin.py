@@ -78,6 +78,11 @@ def _(world: World) -> Callable[[], object]:
     return lambda: browser.get("/admin/audit/auditrecord/export/csv/")
 
 
+@act("audit.verification_asked", "address audit_auditrecord_integrity")
+def _(world: World) -> Callable[[], object]:
+    return world.form(Role.COMPLIANCE, "/admin/audit/auditrecord/integrity/", what="all")
+
+
 @act("audit.searched", "address api_audit_records")
 def _(world: World) -> Callable[[], object]:
     browser = world.browser_of(Role.COMPLIANCE)

@@ -9,5 +9,5 @@ GUARDS = "9f116024f6747f79023d7e41f7830284c7242f0e14a514f6c2a7346c642aea6d"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0002_chain_head")]
+    dependencies = [("audit", "0003_verifications")]
     operations = []
