@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Min, Prefetch, Q, QuerySet
 
 from audit import selectors as audit
+from audit.receipts import receipt_for
 from injections.callers import Caller
 from injections.lifecycle import WAITING, Status
 from injections.models import (
@@ -361,3 +362,12 @@ def _after(rows: QuerySet[InjectionRequest], last: UUID, *, by: Caller) -> Query
         return rows
     at, pk = found
     return rows.filter(Q(requested_at__lt=at) | Q(requested_at=at, pk__lt=pk))
+
+
+def receipt_of(injection: InjectionRequest) -> str | None:
+    """Return the receipt of the newest record of `injection`, as a signed note; None where none can be signed.
+
+    Ask after the commit: it promises that the record is in the log.
+    """
+    record = injection.last_record or audit.search(injection_id=injection.pk).first()
+    return None if record is None else receipt_for(record)

@@ -27,6 +27,7 @@ from injections.models.dispatch_attempt import AttemptOutcome
 from injections.models.fixed import CLIPS
 from injections.reasons import reason
 from injections.roles import Action
+from injections.selectors import receipt_of
 from injections.services.refusals import record_refusal
 from injections.services.submission import Command, KeyReused, inject
 
@@ -198,7 +199,7 @@ def _answer(injection: InjectionRequest, *, is_replay: bool) -> Response:
         is_unverified=_is_unverified(injection),
         latency_ms=_latency_ms(injection),
     )
-    response = Response(answer.body, status=answer.http_status)
+    response = Response(answer.body | {"receipt": receipt_of(injection)}, status=answer.http_status)
     if answer.http_status >= 400:
         _log_end(injection, answer.http_status, response)
     if answer.needs_location:

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from injections.api.fields import StrictBoolean, StrictInteger, StrictSerializer, StrictText, StrictUUID
 from injections.models import DispatchAttempt, InjectionRequest
+from injections.selectors import receipt_of
 
 
 class StreamMatrix(StrictSerializer):
@@ -79,6 +80,7 @@ def shown_injection(injection: InjectionRequest) -> dict[str, Any]:
         "sentAt": injection.sent_at,
         "endedAt": injection.ended_at,
         "attempts": [shown_attempt(attempt) for attempt in injection.attempts.all()],
+        "receipt": receipt_of(injection),
     }
 
 

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from audit.models import AuditRecord
 from injections.lifecycle import EXPLAINED, OCCUPYING, SETTLEABLE, WAITING, Status
 
 
@@ -12,6 +13,9 @@ class InjectionRequest(models.Model):
 
     The table is the queue: `due_at` says when it may next be tried, `lease_until` who works on it (nobody when past).
     """
+
+    # Of the move that was made with this object; not in the table.
+    last_record: AuditRecord | None = None
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation_id = models.UUIDField()

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from audit import services as audit
 from audit.entry import Entry
+from audit.models import AuditRecord
+from audit.receipts import receipt_for
 from injections.audit_events import injection_subject
 from injections.callers import Caller
 from injections.models import QaEvent
@@ -79,8 +81,10 @@ def resend_event(*, number: int, by: Caller) -> None:
 
 
 def shown_event(event: QaEvent) -> dict[str, Any]:
-    """Return an event as the QA system gets it, delivered or asked for."""
-    return {"number": event.number, "id": f"evt_{event.number}", **event.body}
+    """Return an event as the QA system gets it, delivered or asked for, with the receipt of the record it tells of."""
+    record = AuditRecord.objects.filter(pk=event.body.get("recordId")).first()
+    receipt = None if record is None else receipt_for(record)
+    return {"number": event.number, "id": f"evt_{event.number}", **event.body, "receipt": receipt}
 
 
 def signature(*, event_id: str, timestamp: int, body: bytes, secret: str) -> str:

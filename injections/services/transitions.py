@@ -50,7 +50,9 @@ def move(
         return False
     for name, value in values.items():
         setattr(injection, name, value)
-    audit.append(record(injection, before=before, details=details or {}, at=at, by=by))
+    injection.last_record = audit.append(
+        record(injection, before=before, details=details or {}, at=at, by=by)
+    )
     if to in _QA_STATUSES:
         announce(injection, before=before, at=at)
     return True
@@ -96,6 +98,7 @@ def announce(injection: InjectionRequest, *, before: Status, at: datetime) -> No
         created_at=at,
         due_at=at if settings.QA_WEBHOOK_URL else None,
         body={
+            "recordId": None if injection.last_record is None else str(injection.last_record.pk),
             "event": "conversation:voice:interaction:completed",
             "injectionId": str(injection.pk),
             "conversationId": str(injection.conversation_id),

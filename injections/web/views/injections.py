@@ -129,6 +129,7 @@ def _detail(
         "form": form or SettleForm(),
         "place": "page",
         "longest": milliseconds(found.max_duration_ms),
+        "receipt": selectors.receipt_of(found),
     }
     return render(request, "injections/detail.html", context, status=status)
 

@@ -7,11 +7,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from audit.models import AuditRecord
+from injections.callers import system_caller
 from injections.lifecycle import Status
 from injections.models import DispatchAttempt, InjectionRequest
 from injections.models.dispatch_attempt import AttemptOutcome
 from injections.reasons import reason
 from injections.roles import Role
+from injections.services import sweep
 from tests.factories import InjectionFactory
 from tests.injections.web.conftest import HTMX
 
@@ -214,3 +217,11 @@ def test_the_code_stands_on_the_page_of_details_alone(supervisor: Client):
 def test_the_longest_time_to_play_is_told_as_people_tell_it(supervisor: Client):
     one = InjectionFactory(requested_by=supervisor.user, max_duration_ms=3194)  # type: ignore[attr-defined]
     assert "<dt>At most</dt><dd>3.2 s</dd>" in supervisor.get(f"/injections/{one.pk}/").content.decode()
+
+
+def test_its_page_has_the_receipt_of_its_newest_record(browser_of: Any):
+    one = InjectionFactory(deadline_at=timezone.now() - timedelta(seconds=1))
+    sweep.expire_overdue(by=system_caller(where="test"))
+    page = browser_of(Role.COMPLIANCE).get(f"/injections/{one.pk}/").content.decode()
+    newest = AuditRecord.objects.filter(injection_id=one.pk)[0]
+    assert f"audit-receipt\n{newest.pk}\n" in page
