@@ -35,7 +35,9 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 run: setup  ## start web, worker, call watcher and simulator; Ctrl-C stops them
 	@exec $(BIN)/python manage.py up
 
-test: lint tests-sqlite tests-postgres tests-service  ## lint, types, layers, and every test
+test: lint  ## lint, types, layers, and every test
+	@$(MAKE) --no-print-directory -j2 tests-sqlite tests-postgres
+	@$(MAKE) --no-print-directory tests-service
 
 # System checks want a whole configuration; this one points nowhere.
 lint tests-%: export GENESYS_CLIENT_ID ?= nobody
