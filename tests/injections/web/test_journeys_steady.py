@@ -1,5 +1,6 @@
 """Trouble that comes and goes by itself moves nothing under the hand of whoever is about to press."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,6 +20,20 @@ LONGEST = """() => {
 }"""
 
 
+@pytest.fixture
+def a_call_is_open(page: Any, sign_in: Any, new_call: Any) -> Callable[[str, int, int], None]:
+    """Return what lets a supervisor open a call in a window of some size."""
+
+    def do(agent: str, width: int, height: int) -> None:
+        new_call(agent)
+        page.set_viewport_size({"width": width, "height": height})
+        sign_in("supervisor")
+        open_call(page, agent)
+        page.wait_for_timeout(300)
+
+    return do
+
+
 def tops(page: Any) -> list[float]:
     return [
         page.locator(part).bounding_box()["y"]
@@ -27,15 +42,8 @@ def tops(page: Any) -> list[float]:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_the_longest_words_of_the_strip_move_nothing(
-    page: Any, sign_in: Any, new_call: Any, width: int, height: int
-):
-    agent = f"Steady {width}"
-    new_call(agent)
-    page.set_viewport_size({"width": width, "height": height})
-    sign_in("supervisor")
-    open_call(page, agent)
-    page.wait_for_timeout(300)
+def test_the_longest_words_of_the_strip_move_nothing(page: Any, a_call_is_open: Any, width: int, height: int):
+    a_call_is_open(f"Steady {width}", width, height)
     before = tops(page)
     page.evaluate(LONGEST)
     assert tops(page) == before
@@ -45,14 +53,9 @@ def test_the_longest_words_of_the_strip_move_nothing(
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_a_portal_that_is_down_moves_nothing_and_covers_no_control(
-    page: Any, sign_in: Any, new_call: Any, width: int, height: int
+    page: Any, a_call_is_open: Any, width: int, height: int
 ):
-    agent = f"Offline {width}"
-    new_call(agent)
-    page.set_viewport_size({"width": width, "height": height})
-    sign_in("supervisor")
-    open_call(page, agent)
-    page.wait_for_timeout(300)
+    a_call_is_open(f"Offline {width}", width, height)
     before = tops(page)[:3]
     page.context.set_offline(True)
     page.wait_for_selector("#notice .notice:has-text('The portal does not answer.')")
