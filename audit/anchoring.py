@@ -86,7 +86,7 @@ class Follower:
                     health.note_kept(self._places, self._name, self._where, size=size, at=self._clock())
                     if stop.is_set():
                         return
-            except AnchorFault as error:
+            except (AnchorFault, DamagedTree, InvalidNote, services.NotRecorded) as error:
                 health.note_failed(self._places, self._name, self._where, error=str(error), at=self._clock())
                 raise
 
@@ -124,7 +124,7 @@ def follow_once(places: Places, *, clock: Clock) -> None:
     for follower in _followers(places, clock=clock):
         try:
             follower.follow(Event())
-        except AnchorFault as error:
+        except (AnchorFault, DamagedTree, InvalidNote) as error:
             faults.append(str(error))
     if faults:
         raise AnchorFault("; ".join(faults))
@@ -184,12 +184,17 @@ def _to_witness(witness: Witness, places: Places) -> Step:
 def _by_mail(mailbox: Mailbox, clock: Clock) -> Step:
     """Mail the newest checkpoint when the last mail, of which the log itself knows, is old enough."""
 
+    sent: datetime | None = None  # also where it could not be recorded: nobody is mailed again and again
+
     def step(newest: AuditCheckpoint) -> Iterator[int]:
+        nonlocal sent
         mails = AuditRecord.objects.filter(action=MAILED).order_by("-id")
         last = mails.values_list("recorded_at", flat=True).first()
+        last = max(filter(None, (last, sent)), default=None)
         if last is not None and clock() - last < chosen.mail_interval():
             return
         mailbox.send(newest.note)
+        sent = clock()
         own_records.record(
             MAILED,
             f"The checkpoint of {newest.size} records was sent by e-mail to {len(mailbox.recipients)} addresses.",

@@ -44,7 +44,7 @@ def receipt_for(record: AuditRecord) -> str | None:
     """
     try:
         key = _key(places())
-    except (OSError, InvalidKey):
+    except (OSError, UnicodeDecodeError, InvalidKey):
         log.exception("No receipt can be signed")
         return None
     text = Receipt(record.pk, record.leaf_hash, format_time(record.recorded_at)).text()

@@ -24,7 +24,8 @@ _ROLE = """SELECT rolsuper, rolcreaterole, current_setting('is_superuser') = 'on
   EXISTS (SELECT 1 FROM unnest(%s::text[]) AS name WHERE pg_has_role(current_user, name, 'MEMBER'))
 FROM pg_roles WHERE rolname = current_user"""
 _TABLES = """SELECT c.relname, pg_has_role(current_user, c.relowner, 'MEMBER'),
-  has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT'),
+  has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+    AND (c.oid <> to_regclass(%s) OR has_table_privilege(c.oid, 'DELETE')),
   array(SELECT word FROM unnest('{UPDATE,DELETE,TRUNCATE,TRIGGER}'::text[]) AS word
     WHERE has_table_privilege(c.oid, word) OR word = 'UPDATE' AND has_any_column_privilege(c.oid, word))
 FROM pg_class c WHERE c.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name) ORDER BY c.relname"""
@@ -81,7 +82,7 @@ def faults() -> list[str]:
             found.append(f"It may create things in the schema {schema}.")
         if owns_functions:
             found.append("It owns the functions of the guards: it can replace them.")
-        cursor.execute(_TABLES, [list(TABLES)])
+        cursor.execute(_TABLES, [PENDING, list(TABLES)])
         for table, owns, writes, rights in cursor.fetchall():
             found += _faults_of(table, owns=owns, writes=writes, rights=rights)
     return found

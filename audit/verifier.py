@@ -76,7 +76,7 @@ def verify(
         report = run(keys)
         if not keys and (made := _keys(places, key)):
             report = run(made)  # the log's first checkpoint was signed meanwhile
-    except (OSError, InvalidKey, BrokenProcessPool, DatabaseError) as error:
+    except (OSError, UnicodeDecodeError, InvalidKey, BrokenProcessPool, DatabaseError) as error:
         why = " ".join(str(error).split())
         with suppress(DatabaseError):  # what the database itself broke off, it may well not record
             _record_breaking_off(why, command=command)

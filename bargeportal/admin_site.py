@@ -55,6 +55,8 @@ class PortalAdminSite(AdminSite):
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Let people change their own password and record that, both or neither."""
+        if request.method != "POST":  # a look takes no lock
+            return super().password_change(request, extra_context)
         by = caller_of(request)
         with transaction.atomic():
             answer = super().password_change(request, extra_context)

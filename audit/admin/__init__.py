@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from audit import canonical, provenance, selectors, services, verifier
-from audit.admin.exporting import exported
+from audit.admin.exporting import KINDS, exported
 from audit.admin.integrity import integrity_context
 from audit.admin.record_page import record_context
 from audit.admin.words import outcome_tag, time_in_utc
@@ -120,7 +120,9 @@ class AuditRecordAdmin(_RecordAdmin):
 
     def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
         """Give out what a search finds as a file, and record who has it."""
-        self._demand_view(request, ACTION, "a file of the audit log", details={"kind": kind[:20]})
+        self._demand_view(request, ACTION, "a file of the audit log", methods=frozenset({"GET"}))
+        if kind not in KINDS:
+            raise Http404
         form = Search(request.GET)
         if not form.is_valid():
             context = _list_context(form, is_search=True)
@@ -132,8 +134,6 @@ class AuditRecordAdmin(_RecordAdmin):
 
         try:
             return exported(form, kind, record=record)
-        except KeyError:
-            raise Http404 from None
         except NotMade as error:
             context = _list_context(form, is_search=True) | {"not_made": str(error)}
             return TemplateResponse(request, f"{_PAGES}/change_list.html", context, status=409)

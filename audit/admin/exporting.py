@@ -12,7 +12,7 @@ from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
 from audit import selectors
-from audit.canonical import format_time
+from audit.canonical import clean_text, format_time
 from audit.evidence.export import Recorder, export
 from audit.models import AuditRecord
 from audit.searching import Search
@@ -24,6 +24,7 @@ _COLUMNS: Final = (
     "conversation_id", "participant_id", "clip_id", "injection_id", "subject_other", "number_in_conversation",
     "leaf_hash", "body",
 )  # fmt: skip
+KINDS: Final = ("pack", "csv", "jsonl")
 # A spreadsheet takes a cell that begins so for a formula, and names come from outside.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -31,8 +32,9 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 def exported(form: Search, kind: str, *, record: Recorder) -> HttpResponseBase:
     """Return the file of what a valid search finds, after it is on record who has it.
 
+    `kind` is one of KINDS.
+
     Raises:
-        KeyError: there is no such kind of file.
         audit.evidence.pack.NotMade: there is no evidence pack; the sentence says why.
     """
     if kind == "pack":
@@ -47,7 +49,7 @@ def exported(form: Search, kind: str, *, record: Recorder) -> HttpResponseBase:
         outcome="done",
         reason_code="",
         summary=f"{count} records of the audit log were exported as {kind.upper()}: {form.sentence() or 'all'}.",
-        details={"asked": form.sentence(), "records": count, "newest": str(newest or "")},
+        details={"asked": clean_text(form.sentence()), "records": count, "newest": str(newest or "")},
     )
     answer = StreamingHttpResponse(write(found), content_type=content_type)
     answer["Content-Disposition"] = f'attachment; filename="{_name()}.{kind}"'

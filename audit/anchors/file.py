@@ -101,6 +101,8 @@ def read(path: Path, *, keys: Sequence[PublicKey], after: tuple[int, int], end: 
         file.seek(at)
         while file.tell() < end:
             raw = file.readline()
+            if not raw:
+                break  # it was cut short meanwhile
             if torn is not None and not raw.startswith(torn.rstrip(b"\n")):
                 yield Line(number, None, "is not a checkpoint")
             number += 1

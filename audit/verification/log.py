@@ -125,11 +125,12 @@ class Verification:
             after = (0, 0) if is_from_start else self._anchors_read.get(str(path), (0, 0))
             found, read = anchored_claims(path, after=after, keys=self._log_keys, report=self.report)
             self._anchors_read[str(path)] = read
+            self._is_anchored |= read != (0, 0)  # an empty file vouches for nothing
             claims += found
         read_so_far = {} if is_from_start else self._anchors_read
         found, is_asked = self.elsewhere.claims(read=read_so_far, keys=self._log_keys, report=self.report)
         self._anchors_read |= read_so_far
-        self._is_anchored = is_asked or bool(self.anchor_files)
+        self._is_anchored |= is_asked
         return claims + found
 
     def _check_earlier(self, size: int, claims: Sequence[Claim]) -> None:

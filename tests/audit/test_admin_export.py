@@ -132,3 +132,13 @@ def test_others_are_refused_on_record(client: Client, person: Callable[..., Any]
     client.force_login(person("adrian", Role.ADMINISTRATOR))
     assert _get(client, "csv").status_code == 403
     assert [(one.outcome, one.reason_code) for one in _exports()] == [("refused", "not_permitted")]
+
+
+def test_a_search_with_hidden_characters_is_exported_on_record(log: Log, officer: Client) -> None:
+    assert _get(officer, "csv", q="\u202eab").status_code == 200
+    assert "\\u{202E}" in _exports()[0].summary
+
+
+def test_asking_for_the_head_alone_gives_and_records_nothing(log: Log, officer: Client) -> None:
+    assert officer.head(f"{LIST}export/csv/").status_code == 403
+    assert _exports() == []

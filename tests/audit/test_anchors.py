@@ -67,3 +67,9 @@ def test_a_line_that_somebody_else_signed_is_named(path: Path):
     other = SigningKey.from_seed("log", bytes(range(32)))
     anchors.append(path, [line_of(Checkpoint("log", 3, bytes(32)).signed(other), AT)])
     assert _found(path) == [(1, "is not a checkpoint of this log: not signed by a key that is trusted")]
+
+
+def test_an_anchor_that_is_cut_short_while_it_is_read_ends(tmp_path: Path):
+    path = tmp_path / "anchors"
+    path.write_bytes(b"")
+    assert list(read(path, keys=[], after=(0, 0), end=100)) == []

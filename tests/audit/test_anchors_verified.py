@@ -178,3 +178,10 @@ def test_a_file_without_a_checkpoint_is_no_anchor(
     saved = tmp_path / "saved"
     saved.write_text("Dear auditor, I forgot the attachment.\n")
     assert verify("--anchors", str(saved))[0] == 1
+
+
+def test_an_empty_anchor_vouches_for_nothing(record: Record, seal: Seal, log_places: Places, store: Store):
+    record()
+    seal()
+    log_places.anchors.write_bytes(b"")
+    assert "No anchor was at hand" in verify("--full")[1]

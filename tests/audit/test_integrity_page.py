@@ -126,3 +126,11 @@ def test_others_may_neither_look_nor_ask(client: Client, person: Callable[..., A
     assert (client.get(PAGE).status_code, client.post(PAGE, {"what": "all"}).status_code) == (403, 403)
     assert not AuditVerification.objects.exists()
     assert [one.outcome for one in _records("audit.viewed")] == ["refused", "refused"]
+
+
+def test_keys_that_are_no_text_end_it_with_a_word(log: Log, officer: Client, log_places: Places):
+    log_places.public_keys.write_bytes(b"\xff\xfe")
+    officer.post(PAGE, {"what": "new"})
+    assert _work(log_places)
+    assert "– Broke off" in text_of(officer.get(PAGE))
+    assert [one.reason_code for one in _records("audit.verified")] == ["broke_off"]

@@ -61,6 +61,8 @@ def test_the_role_of_the_portal_has_no_fault_and_its_rights_are_on_record(portal
         (f"GRANT DELETE, TRUNCATE ON audit_auditleaf TO {PORTAL}", "It has DELETE, TRUNCATE on"),
         ("GRANT TRIGGER ON audit_auditnode TO PUBLIC", "It has TRIGGER on the table audit_auditnode."),
         (f"REVOKE INSERT ON audit_auditpending FROM {PORTAL}", "It may not read the table audit_auditpending and add"),
+
+        (f"REVOKE DELETE ON audit_auditpending FROM {PORTAL}", "It may not read the table audit_auditpending and add"),
         (f"ALTER TABLE audit_auditcheckpoint OWNER TO {PORTAL}", "It owns the table audit_auditcheckpoint"),
         (f"ALTER FUNCTION audit_keep_pending() OWNER TO {PORTAL}", "It owns the functions of the guards"),
         (f"GRANT CREATE ON SCHEMA public TO {PORTAL}", "It may create things in the schema public."),
